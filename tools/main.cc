@@ -1,0 +1,51 @@
+// pymemlab SUBCOMMAND: parses, dispatches, and alone decides the exit status.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <new>
+
+#include "core/base/input_error.h"
+#include "tools/subcommand.h"
+
+namespace pymemlab {
+namespace {
+
+constexpr std::array<Subcommand, 0> kSubcommands = {};
+
+int run(int argc, char** argv) {
+  CLI::App app{"pymemlab: a laboratory for CPython's memory allocators"};
+  app.name("pymemlab");
+  app.set_version_flag("--version", "pymemlab " PYMEMLAB_VERSION);
+  app.require_subcommand(1);
+  std::function<int()> chosen;
+  for (const Subcommand& row : kSubcommands) {
+    CLI::App* sub = app.add_subcommand(row.name, row.summary);
+    sub->callback([&chosen, action = row.declare(*sub)] { chosen = action; });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kCouldNotRun;
+  }
+  return chosen();
+}
+
+}  // namespace
+}  // namespace pymemlab
+
+int main(int argc, char** argv) {
+  try {
+    return pymemlab::run(argc, argv);
+  } catch (const pymemlab::InputError& error) {
+    fmt::print(stderr, "pymemlab: {}\n", error.what());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "pymemlab: out of memory\n");
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "pymemlab: {}\n", error.what());
+  }
+  return pymemlab::kCouldNotRun;
+}
