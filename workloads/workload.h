@@ -10,7 +10,8 @@
 namespace pymemlab {
 
 struct WorkloadParameters {
-  std::uint64_t events = 1'000'000;  // about how many; the generator stops at the first whole step after
+  std::uint64_t events =
+      1'000'000;  // about how many; the generator stops at the first whole step after
   std::uint64_t seed = 1;
 };
 
