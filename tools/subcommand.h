@@ -10,14 +10,15 @@ namespace pymemlab {
 // What a process says with its exit status.
 enum ExitCode : int {
   kDone = 0,
-  kAnswerIsNo = 1,    // a regression, an invalid trace, a difference
-  kCouldNotRun = 2,   // bad input, a missing file, a full disk
+  kAnswerIsNo = 1,   // a regression, an invalid trace, a difference
+  kCouldNotRun = 2,  // bad input, a missing file, a full disk
 };
 
 struct Subcommand {
   const char* name;
   const char* summary;
-  // Declares the options on `app` and returns what runs once they are parsed; its result is the exit status.
+  // Declares the options on `app` and returns what runs once they are parsed; its result is the
+  // exit status.
   std::function<int()> (*declare)(CLI::App& app);
 };
 

@@ -6,7 +6,8 @@
 namespace pymemlab {
 
 void check_failed(const char* condition, const char* file, int line) noexcept {
-  std::fprintf(stderr, "pymemlab: internal error: %s does not hold at %s:%d\n", condition, file, line);
+  std::fprintf(stderr, "pymemlab: internal error: %s does not hold at %s:%d\n", condition, file,
+               line);
   std::abort();
 }
 

@@ -1,5 +1,6 @@
-// The two checks. PYMEMLAB_CHECK is always on, PYMEMLAB_DCHECK only in debug builds. Both print what
-// failed and where, then abort: they are for bugs and corruption, never for bad input (InputError).
+// The two checks. PYMEMLAB_CHECK is always on, PYMEMLAB_DCHECK only in debug builds. Both print
+// what failed and where, then abort: they are for bugs and corruption, never for bad input
+// (InputError).
 #pragma once
 
 namespace pymemlab {
@@ -8,8 +9,9 @@ namespace pymemlab {
 
 }  // namespace pymemlab
 
-#define PYMEMLAB_CHECK(condition) \
-  (__builtin_expect(!(condition), 0) ? ::pymemlab::check_failed(#condition, __FILE__, __LINE__) : (void)0)
+#define PYMEMLAB_CHECK(condition)                                                               \
+  (__builtin_expect(!(condition), 0) ? ::pymemlab::check_failed(#condition, __FILE__, __LINE__) \
+                                     : (void)0)
 
 #ifdef NDEBUG
 #define PYMEMLAB_DCHECK(condition) ((void)sizeof(condition))

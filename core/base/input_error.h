@@ -16,8 +16,8 @@ class InputError : public std::runtime_error {
   explicit InputError(const std::string& sentence) : std::runtime_error(sentence) {}
 
   template <typename... Args>
-  explicit InputError(fmt::format_string<Args...> format, Args&&... args)
-    requires(sizeof...(Args) > 0)
+  explicit InputError(fmt::format_string<Args...> format,
+                      Args&&... args) requires(sizeof...(Args) > 0)
       : std::runtime_error(fmt::format(format, std::forward<Args>(args)...)) {}
 };
 

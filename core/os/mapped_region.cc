@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kPageBytes = 4096;
 
-std::size_t whole_pages(std::size_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes; }
+std::size_t whole_pages(std::size_t bytes) {
+  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
 
 std::byte* map(std::size_t bytes, int protection, int flags, int descriptor) {
   void* address = ::mmap(nullptr, bytes, protection, flags, descriptor, 0);
@@ -31,7 +33,8 @@ MappedRegion MappedRegion::anonymous(std::size_t bytes) {
 
 MappedRegion MappedRegion::reserve(std::size_t bytes) {
   bytes = whole_pages(bytes);
-  return {map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1), bytes};
+  return {map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1),
+          bytes};
 }
 
 MappedRegion MappedRegion::shared(int descriptor, std::size_t bytes) {

@@ -18,7 +18,8 @@ class MappedRegion {
   static MappedRegion anonymous(std::size_t bytes);
   // Address space without a promise of memory: pages are zero and cost nothing until touched.
   static MappedRegion reserve(std::size_t bytes);
-  // The first `bytes` of `descriptor`, shared and writable; the descriptor may be closed afterwards.
+  // The first `bytes` of `descriptor`, shared and writable; the descriptor may be closed
+  // afterwards.
   static MappedRegion shared(int descriptor, std::size_t bytes);
 
   MappedRegion(MappedRegion&& other) noexcept
@@ -47,7 +48,8 @@ class MappedArray {
  public:
   MappedArray() noexcept = default;
   explicit MappedArray(std::size_t size)
-      : region_(size == 0 ? MappedRegion() : MappedRegion::anonymous(size * sizeof(T))), size_(size) {}
+      : region_(size == 0 ? MappedRegion() : MappedRegion::anonymous(size * sizeof(T))),
+        size_(size) {}
 
   [[nodiscard]] T* data() const noexcept { return reinterpret_cast<T*>(region_.data()); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }

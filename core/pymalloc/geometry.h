@@ -25,10 +25,16 @@ struct RadixTree {
   unsigned leaf_bits = 0;
 
   [[nodiscard]] constexpr bool exists() const noexcept { return leaf_bits != 0; }
-  [[nodiscard]] constexpr std::size_t root_bytes() const noexcept { return exists() ? sizeof(void*) << top_bits : 0; }
-  [[nodiscard]] constexpr std::size_t mid_bytes() const noexcept { return exists() ? sizeof(void*) << mid_bits : 0; }
+  [[nodiscard]] constexpr std::size_t root_bytes() const noexcept {
+    return exists() ? sizeof(void*) << top_bits : 0;
+  }
+  [[nodiscard]] constexpr std::size_t mid_bytes() const noexcept {
+    return exists() ? sizeof(void*) << mid_bits : 0;
+  }
   // A leaf entry is two signed 32-bit offsets.
-  [[nodiscard]] constexpr std::size_t leaf_bytes() const noexcept { return exists() ? std::size_t{8} << leaf_bits : 0; }
+  [[nodiscard]] constexpr std::size_t leaf_bytes() const noexcept {
+    return exists() ? std::size_t{8} << leaf_bits : 0;
+  }
 
   friend constexpr bool operator==(const RadixTree&, const RadixTree&) = default;
 };
@@ -43,9 +49,13 @@ struct Geometry {
   static constexpr std::size_t small_limit = 512;       // the largest request a pool serves
   static constexpr std::size_t pool_header_bytes = 48;  // block 0 starts here
 
-  [[nodiscard]] constexpr std::size_t size_classes() const noexcept { return small_limit / alignment; }
+  [[nodiscard]] constexpr std::size_t size_classes() const noexcept {
+    return small_limit / alignment;
+  }
   // Of an arena whose base is pool-aligned; any other has one pool fewer.
-  [[nodiscard]] constexpr std::size_t pools_per_arena() const noexcept { return arena_bytes / pool_bytes; }
+  [[nodiscard]] constexpr std::size_t pools_per_arena() const noexcept {
+    return arena_bytes / pool_bytes;
+  }
   [[nodiscard]] constexpr std::size_t block_bytes(std::size_t size_class) const noexcept {
     return (size_class + 1) * alignment;
   }
@@ -65,26 +75,43 @@ struct Geometry {
 };
 
 // One row a geometry that some CPython has. Names say the first version (64-bit Linux).
-inline constexpr Geometry kGeometry36{.alignment = 8, .pool_bytes = 4 * kKiB, .arena_bytes = 256 * kKiB,
-                                      .empty_arena = EmptyArena::release, .radix = {}};
-inline constexpr Geometry kGeometry37{.alignment = 16, .pool_bytes = 4 * kKiB, .arena_bytes = 256 * kKiB,
-                                      .empty_arena = EmptyArena::release, .radix = {}};
-inline constexpr Geometry kGeometry39{.alignment = 16, .pool_bytes = 4 * kKiB, .arena_bytes = 256 * kKiB,
-                                      .empty_arena = EmptyArena::keep_last, .radix = {}};
-inline constexpr Geometry kGeometry310{.alignment = 16, .pool_bytes = 16 * kKiB, .arena_bytes = 1 * kMiB,
+inline constexpr Geometry kGeometry36{.alignment = 8,
+                                      .pool_bytes = 4 * kKiB,
+                                      .arena_bytes = 256 * kKiB,
+                                      .empty_arena = EmptyArena::release,
+                                      .radix = {}};
+inline constexpr Geometry kGeometry37{.alignment = 16,
+                                      .pool_bytes = 4 * kKiB,
+                                      .arena_bytes = 256 * kKiB,
+                                      .empty_arena = EmptyArena::release,
+                                      .radix = {}};
+inline constexpr Geometry kGeometry39{.alignment = 16,
+                                      .pool_bytes = 4 * kKiB,
+                                      .arena_bytes = 256 * kKiB,
+                                      .empty_arena = EmptyArena::keep_last,
+                                      .radix = {}};
+inline constexpr Geometry kGeometry310{.alignment = 16,
+                                       .pool_bytes = 16 * kKiB,
+                                       .arena_bytes = 1 * kMiB,
                                        .empty_arena = EmptyArena::keep_last,
                                        .radix = {.top_bits = 10, .mid_bits = 10, .leaf_bits = 8}};
-inline constexpr Geometry kGeometry311{.alignment = 16, .pool_bytes = 16 * kKiB, .arena_bytes = 1 * kMiB,
+inline constexpr Geometry kGeometry311{.alignment = 16,
+                                       .pool_bytes = 16 * kKiB,
+                                       .arena_bytes = 1 * kMiB,
                                        .empty_arena = EmptyArena::keep_last,
                                        .radix = {.top_bits = 15, .mid_bits = 15, .leaf_bits = 14}};
-inline constexpr Geometry kGeometry315HugePages{.alignment = 16, .pool_bytes = 16 * kKiB, .arena_bytes = 2 * kMiB,
-                                                .empty_arena = EmptyArena::keep_last,
-                                                .radix = {.top_bits = 15, .mid_bits = 15, .leaf_bits = 13}};
+inline constexpr Geometry kGeometry315HugePages{
+    .alignment = 16,
+    .pool_bytes = 16 * kKiB,
+    .arena_bytes = 2 * kMiB,
+    .empty_arena = EmptyArena::keep_last,
+    .radix = {.top_bits = 15, .mid_bits = 15, .leaf_bits = 13}};
 
 static_assert(kGeometry36.size_classes() == 64 && kGeometry311.size_classes() == 32);
 static_assert(kGeometry311.pool_capacity(0) == 1021 && kGeometry311.pool_tail_bytes(31) == 464);
 static_assert(kGeometry39.pool_capacity(31) == 7 && kGeometry315HugePages.pools_per_arena() == 128);
 static_assert(kGeometry310.radix.root_bytes() == 8192 && kGeometry310.radix.leaf_bytes() == 2048);
-static_assert(kGeometry311.radix.mid_bytes() == 262144 && kGeometry311.radix.leaf_bytes() == 131072);
+static_assert(kGeometry311.radix.mid_bytes() == 262144 &&
+              kGeometry311.radix.leaf_bytes() == 131072);
 
 }  // namespace pymemlab

@@ -18,13 +18,14 @@ namespace pymemlab {
 // One size class in the statistics. CPython: a row of _PyObject_DebugMallocStats.
 struct SizeClassStatistics {
   std::size_t block_bytes = 0;
-  std::size_t pools = 0;             // used or full
+  std::size_t pools = 0;  // used or full
   std::size_t live_blocks = 0;
   std::size_t available_blocks = 0;  // free or never carved
 };
 
 // CPython's own figures, as numbers. Bytes are of blocks as handed out (rounded), not as requested.
-// allocated + available + unused_pools + headers + quantization + alignment == arenas_current * arena_bytes.
+// allocated + available + unused_pools + headers + quantization + alignment == arenas_current *
+// arena_bytes.
 struct HeapStatistics {
   std::vector<SizeClassStatistics> classes;  // one a size class, empty ones too
   std::size_t arenas_total = 0;              // successful arena requests so far
@@ -32,16 +33,17 @@ struct HeapStatistics {
   std::size_t arenas_current = 0;
   std::size_t allocated_bytes = 0;
   std::size_t available_bytes = 0;
-  std::size_t unused_pools = 0;              // empty or never carved
+  std::size_t unused_pools = 0;  // empty or never carved
   std::size_t unused_pool_bytes = 0;
   std::size_t header_bytes = 0;
   std::size_t quantization_bytes = 0;
   std::size_t alignment_bytes = 0;
-  std::size_t mid_nodes = 0;                 // of the radix tree, CPython 3.10+
+  std::size_t mid_nodes = 0;  // of the radix tree, CPython 3.10+
   std::size_t leaf_nodes = 0;
 
   [[nodiscard]] std::size_t total_bytes() const noexcept {
-    return allocated_bytes + available_bytes + unused_pool_bytes + header_bytes + quantization_bytes + alignment_bytes;
+    return allocated_bytes + available_bytes + unused_pool_bytes + header_bytes +
+           quantization_bytes + alignment_bytes;
   }
 };
 
@@ -55,7 +57,7 @@ struct Placement {
 
 // How full one live arena is.
 struct ArenaOccupancy {
-  std::size_t arena;            // ordinal
+  std::size_t arena;  // ordinal
   std::size_t live_blocks;
   std::size_t allocated_bytes;  // rounded
   std::size_t unused_pools;
@@ -69,6 +71,10 @@ struct SmallHeapOptions {
   // Called before each arena is requested, when the state is consistent (PYTHONMALLOCSTATS).
   void (*before_new_arena)(void* context) = nullptr;
   void* before_new_arena_context = nullptr;
+  // The base that an arena at `base` had in the recorded process, where one is re-enacted: it
+  // decides which radix nodes exist. nullptr: the base itself.
+  std::uint64_t (*nominal_base)(void* context, std::uint64_t base) = nullptr;
+  void* nominal_base_context = nullptr;
 };
 
 class SmallHeap {
@@ -102,12 +108,15 @@ class SmallHeap {
 // through the pointers, so hooks installed later apply, as in CPython.
 // REQUIRES: both outlive the heap. Throws InputError for a geometry that is not compiled in.
 // The heap's destructor gives its arenas and raw blocks back through the same records.
-[[nodiscard]] std::unique_ptr<SmallHeap> make_small_heap(const Geometry& geometry, const AllocatorRecord* raw,
-                                                         const ArenaRecord* arenas, SmallHeapOptions options = {});
+[[nodiscard]] std::unique_ptr<SmallHeap> make_small_heap(const Geometry& geometry,
+                                                         const AllocatorRecord* raw,
+                                                         const ArenaRecord* arenas,
+                                                         SmallHeapOptions options = {});
 
-// CPython's text of the statistics (sys._debugmallocstats without the free lists), for the geometry.
-// `serial`: up to CPython 3.7 under debug hooks, the line "# times object malloc called".
-[[nodiscard]] std::string statistics_text(const HeapStatistics& statistics, const Geometry& geometry,
+// CPython's text of the statistics (sys._debugmallocstats without the free lists), for the
+// geometry. `serial`: up to CPython 3.7 under debug hooks, the line "# times object malloc called".
+[[nodiscard]] std::string statistics_text(const HeapStatistics& statistics,
+                                          const Geometry& geometry,
                                           std::optional<std::uint64_t> serial = std::nullopt);
 
 }  // namespace pymemlab

@@ -1,0 +1,85 @@
+// One compiled PyMalloc a geometry, behind SmallHeap. Adding a geometry is adding a row to
+// kGeometries.
+#include "core/pymalloc/small_heap.h"
+
+#include <array>
+
+#include "core/base/input_error.h"
+#include "core/pymalloc/invariants.h"
+#include "core/pymalloc/pymalloc.h"
+#include "core/pymalloc/pymalloc_slow.h"
+
+namespace pymemlab {
+namespace {
+
+template <Geometry G>
+class CompiledHeap final : public SmallHeap {
+ public:
+  CompiledHeap(const AllocatorRecord* raw, const ArenaRecord* arenas,
+               const SmallHeapOptions& options)
+      : heap_(raw, arenas, options) {}
+
+  AllocatorRecord record() noexcept override {
+    return {.context = &heap_,
+            .malloc = [](void* heap, std::size_t size) { return self(heap).malloc(size); },
+            .calloc = [](void* heap, std::size_t count,
+                         std::size_t size) { return self(heap).calloc(count, size); },
+            .realloc = [](void* heap, void* block,
+                          std::size_t size) { return self(heap).realloc(block, size); },
+            .free = [](void* heap, void* block) { self(heap).free(block); }};
+  }
+  const Geometry& geometry() const noexcept override { return kGeometry; }
+  HeapStatistics statistics() const override { return heap_.statistics(); }
+  std::size_t arenas() const noexcept override { return heap_.arenas(); }
+  std::int64_t allocated_blocks() const noexcept override { return heap_.allocated_blocks(); }
+  bool owns(const void* pointer) const noexcept override { return heap_.owns(pointer); }
+  std::optional<Placement> placement(const void* pointer) const noexcept override {
+    return heap_.placement(pointer);
+  }
+  std::size_t block_bytes(const void* block) const noexcept override {
+    return heap_.block_bytes(block);
+  }
+  std::vector<ArenaOccupancy> occupancy() const override { return heap_.occupancy(); }
+  std::size_t metadata_bytes() const noexcept override { return heap_.metadata_bytes(); }
+  void check_invariants() const override { heap_.check_invariants(); }
+
+ private:
+  static constexpr Geometry kGeometry = G;
+  static PyMalloc<G>& self(void* heap) noexcept { return *static_cast<PyMalloc<G>*>(heap); }
+  PyMalloc<G> heap_;
+};
+
+using Make = std::unique_ptr<SmallHeap> (*)(const AllocatorRecord*, const ArenaRecord*,
+                                            const SmallHeapOptions&);
+
+struct CompiledGeometry {
+  Geometry geometry;
+  Make make;
+};
+
+template <Geometry G>
+constexpr CompiledGeometry compiled() {
+  return {G,
+          [](const AllocatorRecord* raw, const ArenaRecord* arenas,
+             const SmallHeapOptions& options) -> std::unique_ptr<SmallHeap> {
+            return std::make_unique<CompiledHeap<G>>(raw, arenas, options);
+          }};
+}
+
+constexpr std::array kGeometries = {compiled<kGeometry36>(),  compiled<kGeometry37>(),
+                                    compiled<kGeometry39>(),  compiled<kGeometry310>(),
+                                    compiled<kGeometry311>(), compiled<kGeometry315HugePages>()};
+
+}  // namespace
+
+std::unique_ptr<SmallHeap> make_small_heap(const Geometry& geometry, const AllocatorRecord* raw,
+                                           const ArenaRecord* arenas, SmallHeapOptions options) {
+  for (const CompiledGeometry& row : kGeometries) {
+    if (row.geometry == geometry) return row.make(raw, arenas, options);
+  }
+  throw InputError(
+      "no CPython that we know has {}-byte alignment, {}-byte pools and {}-byte arenas",
+      geometry.alignment, geometry.pool_bytes, geometry.arena_bytes);
+}
+
+}  // namespace pymemlab
