@@ -1,0 +1,16 @@
+// Bare pages for code that may not throw and that keeps the books itself: allocators. Everything
+// else holds a MappedRegion.
+#pragma once
+
+#include <cstddef>
+
+namespace pymemlab {
+
+// An anonymous private readable and writable mapping of `bytes`, wherever the kernel puts it;
+// nullptr if it refuses.
+[[nodiscard]] void* map_pages(std::size_t bytes) noexcept;
+// Asks for transparent huge pages in [base, base + bytes); the kernel may ignore it.
+void advise_huge_pages(void* base, std::size_t bytes) noexcept;
+void unmap_pages(void* base, std::size_t bytes) noexcept;
+
+}  // namespace pymemlab
