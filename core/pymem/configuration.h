@@ -15,8 +15,8 @@ enum class Base : std::uint8_t { libc, pymalloc };
 
 // CPython's two build options that decide what an unset PYTHONMALLOC means and which names exist.
 struct Build {
-  bool debug = false;     // Py_DEBUG
-  bool pymalloc = true;   // --with-pymalloc
+  bool debug = false;    // Py_DEBUG
+  bool pymalloc = true;  // --with-pymalloc
   friend bool operator==(const Build&, const Build&) = default;
 };
 // "release", "debug", "release-without-pymalloc", "debug-without-pymalloc". Throws InputError.
@@ -29,11 +29,12 @@ struct Configuration {
   bool debug;             // hooks around all three domains
 };
 
-// The four configurations, in the order in which tables show them: pymalloc, pymalloc_debug, malloc, malloc_debug.
+// The four configurations, in the order in which tables show them: pymalloc, pymalloc_debug,
+// malloc, malloc_debug.
 [[nodiscard]] std::span<const Configuration> configurations() noexcept;
 // The configuration that PYTHONMALLOC=`value` selects in that profile and build; nullopt = unset.
 // Throws InputError with the profile's own text for an unknown name.
-[[nodiscard]] const Configuration& configuration_for(std::optional<std::string_view> value, const Profile& profile,
-                                                     Build build = {});
+[[nodiscard]] const Configuration& configuration_for(std::optional<std::string_view> value,
+                                                     const Profile& profile, Build build = {});
 
 }  // namespace pymemlab

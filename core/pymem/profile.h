@@ -1,6 +1,8 @@
 // A CPython version as far as memory goes: one table, one row a version, no `if version` elsewhere.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -21,31 +23,51 @@ struct DebugBytes {
 // When the debug hooks number their blocks.
 enum class Serial : std::uint8_t {
   none,            // no serial field: 24 bytes of padding a block. CPython 3.8 and later
-  before_request,  // the number is taken before the inner call, even if it fails: 32 bytes. CPython 3.6
+  before_request,  // the number is taken before the inner call, even if it fails: 32 bytes. 3.6
   after_success,   // taken once the inner call has succeeded: 32 bytes. CPython 3.7
+};
+
+// A release, without the suffixes of pre-releases.
+struct Version {
+  int major = 0;
+  int minor = 0;
+  int micro = 0;
+  friend constexpr auto operator<=>(const Version&, const Version&) = default;
 };
 
 struct Profile {
   std::string_view name;  // "3.11"
+  Version since;          // the first release that behaves so
   Geometry geometry;
   DebugBytes bytes;
   Serial serial;
-  bool realloc_erases;         // debug realloc paints before the inner call ("erase 64"). CPython 3.7+
+  bool realloc_erases;  // debug realloc paints before the inner call ("erase 64"). CPython 3.7+
   bool realloc_zero_asks_one;  // pymalloc's realloc(foreign, 0). CPython 3.6
   bool fatal_names_function;   // "Fatal Python error: FUNC: ..." CPython 3.9+
   bool fatal_names_state;      // "Python runtime state: initialized" CPython 3.8+
-  bool debug_name_adds_to_malloc;  // PYTHONMALLOC=debug hooks the malloc allocators. CPython 3.6's executable
-  bool knows_default;          // PYTHONMALLOC=default exists. CPython 3.7+
-  bool knows_mimalloc;         // CPython 3.13+
-  std::string_view unknown_name_text;  // stderr for an unknown name; "{}" stands for the name where it is quoted
+  bool remembers_debug_hooks;  // statistics look below foreign hooks on top of ours. CPython 3.13+
+  bool advises_huge_pages;     // on arena mappings. CPython 3.15+
+  bool debug_name_adds_to_malloc;  // PYTHONMALLOC=debug hooks malloc. CPython 3.6's executable
+  bool knows_default;              // PYTHONMALLOC=default exists. CPython 3.7+
+  bool knows_mimalloc;             // CPython 3.13+
+  // stderr for an unknown PYTHONMALLOC; "{}" stands for the name where it is quoted.
+  std::string_view unknown_name_text;
 };
 
 // Oldest first: 3.6 3.7.3 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15 3.15-hugepages.
 [[nodiscard]] std::span<const Profile> profiles() noexcept;
 // Throws InputError listing the names there are.
 [[nodiscard]] const Profile& profile_named(std::string_view name);
-// The profile whose behaviour `version` ("3.11.2") has. Newer than all: the newest. Throws InputError
-// for what is older than 3.6 or no version.
+// The profile whose behaviour `version` ("3.11.2", "3.13.0rc1", "3.11.2+", "3.9") has. Without a
+// third number: the series' last release. Newer than all: the newest. A build option is no version,
+// so never 3.15-hugepages. Throws InputError for what is older than 3.6 or no version.
 [[nodiscard]] const Profile& profile_of_version(std::string_view version);
+
+// `profile` as built with PYMEM_DEBUG_SERIALNO: numbered debug blocks where CPython 3.8 and later
+// have none by default; older profiles as they are.
+[[nodiscard]] Profile with_serial_numbers(const Profile& profile) noexcept;
+
+// What CPython of that profile writes to stderr for PYTHONMALLOC=`name`, a name it does not know.
+[[nodiscard]] std::string unknown_allocator_text(const Profile& profile, std::string_view name);
 
 }  // namespace pymemlab
