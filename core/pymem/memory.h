@@ -1,36 +1,55 @@
 // The memory of one simulated interpreter: its domain table, its pymalloc, its debug hooks, its
 // arena source. Several can exist at once; nothing here is process-wide.
+//
+//   malloc(domain) ─▶ record(domain) ─▶ [debug hook] ─▶ pymalloc ─▶ arenas
+//                                                          │ 0 or over 512 bytes
+//                                                          ▼
+//                                      record(raw) ─▶ [debug hook] ─▶ libc
+//
+// pymalloc calls the public raw record and the public arena record, so what is installed there
+// later applies to it too.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/base/domain.h"
 #include "core/pymalloc/allocator_record.h"
 #include "core/pymalloc/small_heap.h"
 #include "core/pymem/configuration.h"
+#include "core/pymem/debug_failure.h"
+#include "core/pymem/debug_hooks.h"
 #include "core/pymem/profile.h"
+#include "core/pymem/system_allocators.h"
 
 namespace pymemlab {
 
-// CPython's default raw functions over libc: malloc(0) asks for 1, calloc with a zero for (1, 1),
-// realloc to 0 for 1. `context` is not used.
-[[nodiscard]] AllocatorRecord libc_raw_allocator() noexcept;
-// Anonymous private mappings, as CPython's default arena allocator makes them.
-[[nodiscard]] ArenaRecord mmap_arenas() noexcept;
-// Arenas from malloc, CPython's fallback where there is no mmap.
-[[nodiscard]] ArenaRecord malloc_arenas() noexcept;
+// Where statistics text goes.
+struct TextSink {
+  void (*write)(void* context, std::string_view text);
+  void* context = nullptr;
+};
+[[nodiscard]] TextSink stderr_sink() noexcept;
 
 struct MemoryOptions {
-  const Profile* profile = nullptr;              // REQUIRES: set
+  const Profile* profile = nullptr;              // REQUIRES: set; copied
   const Configuration* configuration = nullptr;  // REQUIRES: set
   std::optional<Geometry> geometry;              // as recorded; default: the profile's
   AllocatorRecord libc = libc_raw_allocator();   // what stands below everything in raw
-  ArenaRecord arenas = mmap_arenas();
-  bool malloc_stats = false;                     // PYTHONMALLOCSTATS
+  std::size_t (*usable_bytes)(const void* base) = libc_usable_bytes;  // of a live block from `libc`
+  std::optional<ArenaRecord> arenas;         // default: mappings as the profile makes them
+  bool malloc_stats = false;                 // PYTHONMALLOCSTATS: a report before each new arena
+  TextSink statistics_sink = stderr_sink();  // where those reports go
+  DebugReporter debug_reporter = aborting_reporter();
+  GilCheck gil;  // asked by the debug hooks of mem and obj
+  // Passed on to the heap: see SmallHeapOptions.
+  std::uint64_t (*nominal_base)(void* context, std::uint64_t base) = nullptr;
+  void* nominal_base_context = nullptr;
 };
 
 // What one live block costs, layer by layer: usable_bytes = request + hook_bytes + rounding.
@@ -46,10 +65,12 @@ class Memory {
   explicit Memory(const MemoryOptions& options);
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
-  ~Memory();
+  // Gives back what pymalloc holds, through the records then in place. Blocks from raw that are
+  // still live stay live: nobody knows them.
+  ~Memory() = default;
 
-  [[nodiscard]] const Profile& profile() const noexcept;
-  [[nodiscard]] const Geometry& geometry() const noexcept;
+  [[nodiscard]] const Profile& profile() const noexcept { return profile_; }
+  [[nodiscard]] const Geometry& geometry() const noexcept { return geometry_; }
 
   // PyMem_Malloc and its kin, of the domain: the guards of the public entry points (sizes above
   // SSIZE_MAX and overflowing products are refused before any hook is called), then the record.
@@ -60,27 +81,89 @@ class Memory {
 
   // The domain's current record. The reference stays valid and follows set_allocator: replay loops
   // call through it as CPython's entry points do. Domain::libc is the C library itself.
-  [[nodiscard]] const AllocatorRecord& record(Domain domain) const noexcept;
-  // CPython: PyMem_SetAllocator, PyMem_SetupDebugHooks, PyObject_Get/SetArenaAllocator.
+  [[nodiscard]] const AllocatorRecord& record(Domain domain) const noexcept {
+    return records_[index(domain)];
+  }
+  // CPython: PyMem_GetAllocator, PyMem_SetAllocator. Of raw, mem and obj; any other number gets
+  // five null pointers and sets nothing.
+  [[nodiscard]] AllocatorRecord get_allocator(Domain domain) const noexcept;
   void set_allocator(Domain domain, const AllocatorRecord& record) noexcept;
+  // CPython: PyMem_SetupDebugHooks. Again in a row it changes nothing.
   void setup_debug_hooks() noexcept;
-  [[nodiscard]] const ArenaRecord& arenas() const noexcept;
-  void set_arenas(const ArenaRecord& record) noexcept;
+  // CPython: PyObject_GetArenaAllocator, PyObject_SetArenaAllocator. Arenas do not remember where
+  // they came from: those that exist are released through the new record.
+  [[nodiscard]] const ArenaRecord& arenas() const noexcept { return arenas_; }
+  void set_arenas(const ArenaRecord& record) noexcept { arenas_ = record; }
 
   // The pymalloc of this interpreter; nullptr if no domain uses it (malloc, malloc_debug).
-  [[nodiscard]] SmallHeap* heap() noexcept;
-  [[nodiscard]] const SmallHeap* heap() const noexcept;
+  [[nodiscard]] SmallHeap* heap() noexcept { return heap_.get(); }
+  [[nodiscard]] const SmallHeap* heap() const noexcept { return heap_.get(); }
 
-  // What `block`, live and allocated in `domain`, costs.
+  // What `block`, live and allocated in `domain` (not libc) under the records that stand now,
+  // costs. Records of others are taken to forward unchanged to what they were installed on.
   [[nodiscard]] BlockCost cost(Domain domain, const void* block) const noexcept;
-  // sys._debugmallocstats(): empty if pymalloc is not in use.
+  // sys._debugmallocstats() without the free lists: empty if pymalloc is not in use, or if a
+  // foreign record hides that it is.
   [[nodiscard]] std::string statistics_text() const;
   // sys.getallocatedblocks().
   [[nodiscard]] std::int64_t allocated_blocks() const noexcept;
+  // The configuration whose records stand in all three domains exactly; nullptr if none does.
+  // CPython: _PyMem_GetCurrentAllocatorName.
+  [[nodiscard]] const Configuration* current_configuration() const noexcept;
+  // Blocks that the debug hooks have numbered; 0 from CPython 3.8 on.
+  [[nodiscard]] std::uint64_t debug_serial() const noexcept { return hooks_.serial(); }
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  // What lies between a domain's record and the bottom, kept for cost().
+  struct Layers {
+    bool hooked = false;  // a debug hook of ours is among them
+    bool on_raw = false;  // pymalloc is: what it does not serve goes through raw's layers as well
+  };
+
+  [[nodiscard]] Layers layers_of(Domain domain) const noexcept;
+  [[nodiscard]] bool pymalloc_in_use() const noexcept;
+  [[nodiscard]] AllocatorRecord base_record(Base base) const noexcept;
+  static void report_statistics(void* memory) noexcept;
+
+  Profile profile_;
+  Geometry geometry_;
+  std::size_t (*usable_bytes_)(const void* base);
+  TextSink statistics_sink_;
+  AllocatorRecord libc_;
+  std::array<AllocatorRecord, kDomains> records_;
+  ArenaRecord arenas_;
+  DebugHooks hooks_;
+  bool debug_hooks_set_up_ = false;
+  std::array<Layers, kDomains> layers_;
+  AllocatorRecord heap_record_;
+  std::unique_ptr<SmallHeap> heap_;  // last: its destructor calls through the members above
 };
+
+namespace memory_detail {
+inline constexpr std::size_t kLargestRequest = SIZE_MAX / 2;  // CPython: PY_SSIZE_T_MAX
+}
+
+inline void* Memory::malloc(Domain domain, std::size_t size) noexcept {
+  if (size > memory_detail::kLargestRequest) return nullptr;
+  const AllocatorRecord& api = record(domain);
+  return api.malloc(api.context, size);
+}
+
+inline void* Memory::calloc(Domain domain, std::size_t count, std::size_t size) noexcept {
+  if (size != 0 && count > memory_detail::kLargestRequest / size) return nullptr;
+  const AllocatorRecord& api = record(domain);
+  return api.calloc(api.context, count, size);
+}
+
+inline void* Memory::realloc(Domain domain, void* block, std::size_t size) noexcept {
+  if (size > memory_detail::kLargestRequest) return nullptr;
+  const AllocatorRecord& api = record(domain);
+  return api.realloc(api.context, block, size);
+}
+
+inline void Memory::free(Domain domain, void* block) noexcept {
+  const AllocatorRecord& api = record(domain);
+  api.free(api.context, block);
+}
 
 }  // namespace pymemlab
