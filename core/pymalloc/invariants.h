@@ -13,29 +13,31 @@ void PyMalloc<G>::check_invariants() const {
   // Every pool: free blocks are inside, carved, and as many as the counts say.
   std::vector<std::size_t> partly_used(G.size_classes());
   std::vector<std::size_t> empty_pools(arenas_.slots());
-  for_each_pool([&](ArenaIndex i, const Pool& pool) {
-    PYMEMLAB_CHECK(pool.arena == i && pool.size_class != Pool::kNoClass);
-    const std::size_t block_bytes = G.block_bytes(pool.size_class);
-    const std::size_t carved = (pool.next_virgin - G.pool_header_bytes) / block_bytes;
-    std::size_t free_blocks = 0;
-    for (const FreeBlock* block = pool.free; block != nullptr; block = block->next) {
-      const auto offset =
-          reinterpret_cast<std::uintptr_t>(block) - reinterpret_cast<std::uintptr_t>(&pool);
-      PYMEMLAB_CHECK(offset >= G.pool_header_bytes && offset < pool.next_virgin);
-      PYMEMLAB_CHECK((offset - G.pool_header_bytes) % block_bytes == 0);
-      PYMEMLAB_CHECK(++free_blocks <= carved);
-    }
-    PYMEMLAB_CHECK(pool.block_bytes == block_bytes &&
-                   pool.last_virgin == G.pool_bytes - block_bytes);
-    PYMEMLAB_CHECK(pool.live + free_blocks == carved);
-    PYMEMLAB_CHECK(carved <= G.pool_capacity(pool.size_class));
-    if (pool.live == 0) {
-      ++empty_pools[i];
-    } else if (pool.free != nullptr) {
-      ++partly_used[pool.size_class];
-    } else {
-      PYMEMLAB_CHECK(pool.live == G.pool_capacity(pool.size_class));
-    }
+  for_each_arena([&](ArenaIndex i, const Arena& arena) {
+    for_each_pool(arena, [&](const Pool& pool) {
+      PYMEMLAB_CHECK(pool.arena == i && pool.size_class != Pool::kNoClass);
+      const std::size_t block_bytes = G.block_bytes(pool.size_class);
+      const std::size_t carved = (pool.next_virgin - G.pool_header_bytes) / block_bytes;
+      std::size_t free_blocks = 0;
+      for (const FreeBlock* block = pool.free; block != nullptr; block = block->next) {
+        const auto offset =
+            reinterpret_cast<std::uintptr_t>(block) - reinterpret_cast<std::uintptr_t>(&pool);
+        PYMEMLAB_CHECK(offset >= G.pool_header_bytes && offset < pool.next_virgin);
+        PYMEMLAB_CHECK((offset - G.pool_header_bytes) % block_bytes == 0);
+        PYMEMLAB_CHECK(++free_blocks <= carved);
+      }
+      PYMEMLAB_CHECK(pool.block_bytes == block_bytes &&
+                     pool.last_virgin == G.pool_bytes - block_bytes);
+      PYMEMLAB_CHECK(pool.live + free_blocks == carved);
+      PYMEMLAB_CHECK(carved <= G.pool_capacity(pool.size_class));
+      if (pool.live == 0) {
+        ++empty_pools[i];
+      } else if (pool.free != nullptr) {
+        ++partly_used[pool.size_class];
+      } else {
+        PYMEMLAB_CHECK(pool.live == G.pool_capacity(pool.size_class));
+      }
+    });
   });
 
   // Every used pool is in its class's list, once.

@@ -101,7 +101,7 @@ class PyMalloc {
   }
   [[nodiscard]] std::optional<Placement> placement(const void* pointer) const noexcept;
   [[nodiscard]] HeapStatistics statistics() const;
-  [[nodiscard]] std::vector<ArenaOccupancy> occupancy() const;
+  void visit_arenas(void (*visit)(void* context, const ArenaOccupancy& arena), void* context) const;
   [[nodiscard]] std::size_t arenas() const noexcept { return arenas_current_; }
   [[nodiscard]] std::int64_t allocated_blocks() const noexcept;
   [[nodiscard]] std::size_t metadata_bytes() const noexcept {
@@ -135,9 +135,12 @@ class PyMalloc {
   void release_arena(ArenaIndex arena) noexcept;
   void unlink(Pool* pool) noexcept;
   [[nodiscard]] ArenaIndex arena_of(const void* pointer) const noexcept;
-  // Calls visit(arena, pool) for every pool ever carved in a live arena.
+  // Calls visit(pool) for every pool ever carved in the arena.
   template <typename Visit>
-  void for_each_pool(Visit visit) const;
+  void for_each_pool(const Arena& arena, Visit visit) const;
+  // Calls visit(index, arena) for every live arena.
+  template <typename Visit>
+  void for_each_arena(Visit visit) const;
 
   // used_[c] is the front of class c's list of used pools, or &none_, whose free list is empty.
   std::array<Pool*, G.size_classes()> used_;

@@ -192,41 +192,43 @@ std::optional<Placement> PyMalloc<G>::placement(const void* pointer) const noexc
 
 template <Geometry G>
 template <typename Visit>
-void PyMalloc<G>::for_each_pool(Visit visit) const {
+void PyMalloc<G>::for_each_arena(Visit visit) const {
   for (ArenaIndex i = 0; i < arenas_.slots(); ++i) {
-    const Arena& arena = arenas_[i];
-    if (arena.base == 0) continue;
-    const std::uintptr_t first = (arena.base + G.pool_bytes - 1) & kPoolMask;
-    for (std::uintptr_t pool = first; pool < arena.cursor; pool += G.pool_bytes) {
-      visit(i, *reinterpret_cast<const Pool*>(pool));
-    }
+    if (arenas_[i].base != 0) visit(i, arenas_[i]);
+  }
+}
+
+template <Geometry G>
+template <typename Visit>
+void PyMalloc<G>::for_each_pool(const Arena& arena, Visit visit) const {
+  const std::uintptr_t first = (arena.base + G.pool_bytes - 1) & kPoolMask;
+  for (std::uintptr_t pool = first; pool < arena.cursor; pool += G.pool_bytes) {
+    visit(*reinterpret_cast<const Pool*>(pool));
   }
 }
 
 template <Geometry G>
 HeapStatistics PyMalloc<G>::statistics() const {
   HeapStatistics s;
-  s.classes.resize(G.size_classes());
-  for (std::size_t c = 0; c < s.classes.size(); ++c) s.classes[c].block_bytes = G.block_bytes(c);
-  for_each_pool([&](ArenaIndex, const Pool& pool) {
-    if (pool.live == 0) return;
-    SizeClassStatistics& row = s.classes[pool.size_class];
-    ++row.pools;
-    row.live_blocks += pool.live;
-    row.available_blocks += G.pool_capacity(pool.size_class) - pool.live;
+  s.size_classes = G.size_classes();
+  for_each_arena([&](ArenaIndex, const Arena& arena) {
+    s.unused_pools += arena.available;
+    if (arena.base % G.pool_bytes != 0) s.alignment_bytes += G.pool_bytes;
+    for_each_pool(arena, [&](const Pool& pool) {
+      if (pool.live == 0) return;
+      SizeClassStatistics& row = s.classes[pool.size_class];
+      ++row.pools;
+      row.live_blocks += pool.live;
+      row.available_blocks += G.pool_capacity(pool.size_class) - pool.live;
+    });
   });
-  for (std::size_t c = 0; c < s.classes.size(); ++c) {
-    const SizeClassStatistics& row = s.classes[c];
+  for (std::size_t c = 0; c < s.size_classes; ++c) {
+    SizeClassStatistics& row = s.classes[c];
+    row.block_bytes = G.block_bytes(c);
     s.allocated_bytes += row.live_blocks * row.block_bytes;
     s.available_bytes += row.available_blocks * row.block_bytes;
     s.header_bytes += row.pools * G.pool_header_bytes;
     s.quantization_bytes += row.pools * G.pool_tail_bytes(c);
-  }
-  for (ArenaIndex i = 0; i < arenas_.slots(); ++i) {
-    const Arena& arena = arenas_[i];
-    if (arena.base == 0) continue;
-    s.unused_pools += arena.available;
-    if (arena.base % G.pool_bytes != 0) s.alignment_bytes += G.pool_bytes;
   }
   s.unused_pool_bytes = s.unused_pools * G.pool_bytes;
   s.arenas_total = arenas_total_;
@@ -238,31 +240,28 @@ HeapStatistics PyMalloc<G>::statistics() const {
 }
 
 template <Geometry G>
-std::vector<ArenaOccupancy> PyMalloc<G>::occupancy() const {
-  std::vector<std::size_t> row_of(arenas_.slots());
-  std::vector<ArenaOccupancy> rows;
-  for (ArenaIndex i = 0; i < arenas_.slots(); ++i) {
-    const Arena& arena = arenas_[i];
-    if (arena.base == 0) continue;
-    row_of[i] = rows.size();
-    rows.push_back({.arena = static_cast<std::size_t>(arena.ordinal),
-                    .live_blocks = 0,
-                    .allocated_bytes = 0,
-                    .unused_pools = arena.available,
-                    .pools = arena.total});
-  }
-  for_each_pool([&](ArenaIndex i, const Pool& pool) {
-    if (pool.live == 0) return;
-    rows[row_of[i]].live_blocks += pool.live;
-    rows[row_of[i]].allocated_bytes += std::size_t{pool.live} * pool.block_bytes;
+void PyMalloc<G>::visit_arenas(void (*visit)(void* context, const ArenaOccupancy& arena),
+                               void* context) const {
+  for_each_arena([&](ArenaIndex, const Arena& arena) {
+    ArenaOccupancy row{.arena = static_cast<std::size_t>(arena.ordinal),
+                       .live_blocks = 0,
+                       .allocated_bytes = 0,
+                       .unused_pools = arena.available,
+                       .pools = arena.total};
+    for_each_pool(arena, [&](const Pool& pool) {
+      row.live_blocks += pool.live;
+      row.allocated_bytes += std::size_t{pool.live} * pool.block_bytes;
+    });
+    visit(context, row);
   });
-  return rows;
 }
 
 template <Geometry G>
 std::int64_t PyMalloc<G>::allocated_blocks() const noexcept {
   std::int64_t blocks = raw_blocks_;
-  for_each_pool([&](ArenaIndex, const Pool& pool) { blocks += pool.live; });
+  for_each_arena([&](ArenaIndex, const Arena& arena) {
+    for_each_pool(arena, [&](const Pool& pool) { blocks += pool.live; });
+  });
   return blocks;
 }
 

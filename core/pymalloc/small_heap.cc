@@ -39,7 +39,9 @@ class CompiledHeap final : public SmallHeap {
   std::size_t block_bytes(const void* block) const noexcept override {
     return heap_.block_bytes(block);
   }
-  std::vector<ArenaOccupancy> occupancy() const override { return heap_.occupancy(); }
+  void visit_arenas(void (*visit)(void*, const ArenaOccupancy&), void* context) const override {
+    heap_.visit_arenas(visit, context);
+  }
   std::size_t metadata_bytes() const noexcept override { return heap_.metadata_bytes(); }
   void check_invariants() const override { heap_.check_invariants(); }
 

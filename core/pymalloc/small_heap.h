@@ -3,12 +3,12 @@
 // compiled for the one geometry, as CPython's are.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/pymalloc/allocator_record.h"
 #include "core/pymalloc/geometry.h"
@@ -27,8 +27,9 @@ struct SizeClassStatistics {
 // allocated + available + unused_pools + headers + quantization + alignment == arenas_current *
 // arena_bytes.
 struct HeapStatistics {
-  std::vector<SizeClassStatistics> classes;  // one a size class, empty ones too
-  std::size_t arenas_total = 0;              // successful arena requests so far
+  std::size_t size_classes = 0;
+  std::array<SizeClassStatistics, 64> classes{};  // the first size_classes count, empty ones too
+  std::size_t arenas_total = 0;                   // successful arena requests so far
   std::size_t arenas_highwater = 0;
   std::size_t arenas_current = 0;
   std::size_t allocated_bytes = 0;
@@ -86,7 +87,7 @@ class SmallHeap {
   [[nodiscard]] virtual AllocatorRecord record() noexcept = 0;
 
   [[nodiscard]] virtual const Geometry& geometry() const noexcept = 0;
-  // Walks every carved pool; costs O(pools).
+  // Walks every carved pool; costs O(pools) and allocates nothing.
   [[nodiscard]] virtual HeapStatistics statistics() const = 0;
   // Arenas live now, and bytes they map. O(1).
   [[nodiscard]] virtual std::size_t arenas() const noexcept = 0;
@@ -97,7 +98,9 @@ class SmallHeap {
   [[nodiscard]] virtual std::optional<Placement> placement(const void* pointer) const noexcept = 0;
   // The size class's block size. REQUIRES: owns(block) and block is live.
   [[nodiscard]] virtual std::size_t block_bytes(const void* block) const noexcept = 0;
-  [[nodiscard]] virtual std::vector<ArenaOccupancy> occupancy() const = 0;
+  // Calls visit(context, arena) for every live arena, in slot order. Allocates nothing.
+  virtual void visit_arenas(void (*visit)(void* context, const ArenaOccupancy& arena),
+                            void* context) const = 0;
   // Bytes of raw memory the heap holds for itself: the arena slots and the radix nodes.
   [[nodiscard]] virtual std::size_t metadata_bytes() const noexcept = 0;
   // Asserts every invariant of docs/pymalloc.md ("What must always hold"). Slow.

@@ -41,7 +41,7 @@ void class_rows(StatisticsText& out, const HeapStatistics& s, const Geometry& ge
   out.line("");
   out.line("class   size   num pools   blocks in use  avail blocks");
   out.line("-----   ----   ---------   -------------  ------------");
-  for (std::size_t c = 0; c < s.classes.size(); ++c) {
+  for (std::size_t c = 0; c < s.size_classes; ++c) {
     const SizeClassStatistics& row = s.classes[c];
     if (row.pools == 0) continue;
     out.line("{:5} {:6} {:11} {:15} {:13}", c, row.block_bytes, row.pools, row.live_blocks,

@@ -314,7 +314,7 @@ TEST_P(EveryGeometry, KeepsEveryByteAndEveryInvariantUnderRandomUse) {
 
 TEST(StatisticsText, IsCPythonsWordForWord) {
   HeapStatistics s;
-  s.classes.resize(32);
+  s.size_classes = 32;
   for (std::size_t c = 0; c < 32; ++c) s.classes[c].block_bytes = (c + 1) * 16;
   s.classes[0] = {.block_bytes = 16, .pools = 1, .live_blocks = 32, .available_blocks = 221};
   s.classes[31] = {.block_bytes = 512, .pools = 3, .live_blocks = 16, .available_blocks = 5};
