@@ -1,0 +1,108 @@
+"""tools/plot.py as a process: what it writes, and one sentence and exit status 2 for bad input."""
+import copy
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as xml
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PLOT = os.path.join(HERE, "..", "..", "tools", "plot.py")
+sys.path.insert(0, os.path.join(HERE, "..", "results"))
+import example  # noqa: E402
+
+GOOD = example.document()
+
+
+class Plot(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def plot(self, document, *arguments):
+        path = os.path.join(self.folder, "results.json")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(document if isinstance(document, str) else json.dumps(document))
+        return self.run_plot(path, *arguments)
+
+    def run_plot(self, path, *arguments):
+        command = [sys.executable, PLOT, path, "-o", os.path.join(self.folder, "plots"), *arguments]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+
+    def assert_refused(self, done, words):
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn(words, done.stderr)
+
+    def test_four_pictures_a_trace_which_name_every_configuration(self):
+        done = self.plot(GOOD)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        paths = done.stdout.splitlines()
+        self.assertEqual(
+            [os.path.basename(path) for path in paths],
+            [f"example-{name}.svg" for name in ("time", "footprint", "waterfall", "classes")],
+        )
+        for path in paths:
+            self.assertTrue(xml.parse(path).getroot().tag.endswith("svg"))
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            for configuration in example.CONFIGURATIONS:
+                if "classes" not in path or configuration.startswith("pymalloc"):
+                    self.assertIn(f"<!-- {configuration}", text, path)
+
+    def test_the_same_document_gives_the_same_bytes(self):
+        pictures = []
+        for _ in range(2):
+            paths = self.plot(GOOD).stdout.splitlines()
+            pictures.append([pathlib.Path(path).read_bytes() for path in paths])
+        self.assertEqual(*pictures)
+
+    def test_traces_of_one_name_do_not_overwrite_each_other(self):
+        document = copy.deepcopy(GOOD)
+        document["traces"].append({**document["traces"][0], "id": "t1"})
+        document["cells"] = [document["cells"][2], {**document["cells"][2], "trace": "t1"}]
+        paths = self.plot(document).stdout.splitlines()
+        self.assertEqual(len(set(paths)), 6)  # malloc has no size classes
+
+    def test_a_cell_with_no_interval_no_warm_round_and_no_resident_count_is_drawn(self):
+        document = copy.deepcopy(GOOD)
+        document["cells"] = document["cells"][:1]
+        cell = document["cells"][0]
+        cell["time"]["summary"].update(interval_ns_per_event=None, interval_note="1 round")
+        cell["memory"]["series"]["resident_bytes"] = [None] * example.SAMPLES
+        self.assertEqual(self.plot(document).returncode, 0)
+
+    def test_png_and_pdf_are_written_on_request(self):
+        for extension, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+            for path in self.plot(GOOD, "--format", extension).stdout.splitlines():
+                with open(path, "rb") as file:
+                    self.assertEqual(file.read(4), magic)
+
+    def test_a_missing_file_is_named(self):
+        self.assert_refused(self.run_plot("/nowhere/results.json"), "/nowhere/results.json: No such file")
+
+    def test_what_is_not_json_is_refused(self):
+        self.assert_refused(self.plot("{'schema':"), "not JSON")
+
+    def test_another_schema_is_refused(self):
+        self.assert_refused(self.plot({"schema": "something.else"}), "not a result document")
+        self.assert_refused(self.plot("[]"), "not a result document")
+
+    def test_a_later_version_is_refused_by_number(self):
+        self.assert_refused(self.plot({**GOOD, "schema_version": 2}), "schema_version is 2")
+
+    def test_a_document_that_lacks_something_is_refused(self):
+        document = copy.deepcopy(GOOD)
+        del document["cells"][0]["memory"]["series"]
+        self.assert_refused(self.plot(document), "'series'")
+
+    def test_a_document_without_cells_is_refused(self):
+        self.assert_refused(self.plot({**GOOD, "cells": []}), "no cells")
+
+
+if __name__ == "__main__":
+    unittest.main()
