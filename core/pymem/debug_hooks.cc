@@ -83,11 +83,16 @@ struct Layout {
   static constexpr std::size_t kTrailer = kAdded - kDebugHeaderBytes;
   static constexpr std::size_t kLargest = kLargestRequest - kAdded;
 
-  static std::uint64_t serial_before(const DebugHook& hook) noexcept {
-    return kSerial == Serial::before_request ? hook.hooks->take_serial() : 0;
+  // Before the inner call: CPython 3.6 numbers requests.
+  static void count_request(const DebugHook& hook) noexcept {
+    if constexpr (kSerial == Serial::before_request) hook.hooks->take_serial();
   }
-  static std::uint64_t serial_after(const DebugHook& hook, std::uint64_t before) noexcept {
-    return kSerial == Serial::after_success ? hook.hooks->take_serial() : before;
+  // After it: what to stamp on the block. CPython 3.6 stamps the newest number, which is that of
+  // the raw block below if there is one; 3.7 numbers blocks.
+  static std::uint64_t stamp(const DebugHook& hook) noexcept {
+    if constexpr (kSerial == Serial::before_request) return hook.hooks->serial();
+    if constexpr (kSerial == Serial::after_success) return hook.hooks->take_serial();
+    return 0;
   }
 
   // Everything of a block but the user's bytes. Answers the user pointer.
@@ -104,32 +109,32 @@ struct Layout {
   }
 
   static std::byte* allocate(const DebugHook& hook, std::size_t size) noexcept {
-    const std::uint64_t before = serial_before(hook);
+    count_request(hook);
     if (size > kLargest) return nullptr;
     void* base = hook.inner.malloc(hook.inner.context, size + kAdded);
     if (base == nullptr) return nullptr;
-    std::byte* user = dress(hook, static_cast<std::byte*>(base), size, serial_after(hook, before));
+    std::byte* user = dress(hook, static_cast<std::byte*>(base), size, stamp(hook));
     paint(user, hook.clean, size);
     return user;
   }
 
   static std::byte* allocate_zeroed(const DebugHook& hook, std::size_t size) noexcept {
-    const std::uint64_t before = serial_before(hook);
+    count_request(hook);
     if (size > kLargest) return nullptr;
     void* base = hook.inner.calloc(hook.inner.context, 1, size + kAdded);
     if (base == nullptr) return nullptr;
-    return dress(hook, static_cast<std::byte*>(base), size, serial_after(hook, before));
+    return dress(hook, static_cast<std::byte*>(base), size, stamp(hook));
   }
 
   // CPython 3.6: nothing is painted before the inner call.
   static std::byte* resize_plainly(const DebugHook& hook, std::byte* user,
                                    std::size_t size) noexcept {
     const std::size_t old_size = stored_size(user);
-    const std::uint64_t before = serial_before(hook);
+    count_request(hook);
     if (size > kLargest) return nullptr;
     void* base = hook.inner.realloc(hook.inner.context, base_of(user), size + kAdded);
     if (base == nullptr) return nullptr;
-    user = dress(hook, static_cast<std::byte*>(base), size, serial_after(hook, before));
+    user = dress(hook, static_cast<std::byte*>(base), size, stamp(hook));
     if (size > old_size) paint(user + old_size, hook.clean, size - old_size);
     return user;
   }
@@ -152,12 +157,12 @@ struct Layout {
     paint(base_of(user), hook.dead, kDebugHeaderBytes + head_bytes);
     paint(user + tail_at, hook.dead, tail_bytes + kTrailer);
 
-    const std::uint64_t before = serial_before(hook);
+    count_request(hook);
     void* base = hook.inner.realloc(hook.inner.context, base_of(user), size + kAdded);
     const std::size_t new_size = base == nullptr ? old_size : size;
-    std::byte* result = base == nullptr ? dress(hook, base_of(user), old_size, old_serial)
-                                        : dress(hook, static_cast<std::byte*>(base), size,
-                                                serial_after(hook, before));
+    std::byte* result = base == nullptr
+                            ? dress(hook, base_of(user), old_size, old_serial)
+                            : dress(hook, static_cast<std::byte*>(base), size, stamp(hook));
 
     std::memcpy(result, head, std::min(new_size, head_bytes));
     if (new_size > tail_at) {

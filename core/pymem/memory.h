@@ -37,16 +37,16 @@ struct TextSink {
 [[nodiscard]] TextSink stderr_sink() noexcept;
 
 struct MemoryOptions {
-  const Profile* profile = nullptr;              // REQUIRES: set; copied
-  const Configuration* configuration = nullptr;  // REQUIRES: set
-  std::optional<Geometry> geometry;              // as recorded; default: the profile's
-  AllocatorRecord libc = libc_raw_allocator();   // what stands below everything in raw
+  const Profile* profile = nullptr;                 // REQUIRES: set; copied
+  const Configuration* configuration = nullptr;     // REQUIRES: set
+  std::optional<Geometry> geometry = std::nullopt;  // as recorded; default: the profile's
+  AllocatorRecord libc = libc_raw_allocator();      // what stands below everything in raw
   std::size_t (*usable_bytes)(const void* base) = libc_usable_bytes;  // of a live block from `libc`
-  std::optional<ArenaRecord> arenas;         // default: mappings as the profile makes them
+  std::optional<ArenaRecord> arenas = std::nullopt;  // default: mappings as the profile makes them
   bool malloc_stats = false;                 // PYTHONMALLOCSTATS: a report before each new arena
   TextSink statistics_sink = stderr_sink();  // where those reports go
   DebugReporter debug_reporter = aborting_reporter();
-  GilCheck gil;  // asked by the debug hooks of mem and obj
+  GilCheck gil = {};  // asked by the debug hooks of mem and obj
   // Passed on to the heap: see SmallHeapOptions.
   std::uint64_t (*nominal_base)(void* context, std::uint64_t base) = nullptr;
   void* nominal_base_context = nullptr;
