@@ -21,33 +21,38 @@ using Slot = std::uint32_t;
 inline constexpr Slot kNoSlot = 0xFFFFFFFFu;
 
 enum class EventKind : std::uint8_t {
-  malloc = 0,           // slot := malloc(size)
-  calloc = 1,           // slot := calloc(count, size)
-  realloc = 2,          // slot := realloc(slot, size); the slot keeps its number
-  free = 3,             // free(slot). kNoSlot: free(NULL). The slot may be dead: a double free
-  realloc_null = 4,     // slot := realloc(NULL, size); takes a new slot as malloc does
-  realloc_unknown = 5,  // slot := realloc(p, size) of a block the trace has not seen; new slot; wide: p
-  free_unknown = 6,     // free(p) of a block the trace has not seen; wide: p
-  realloc_begin = 7,    // `slot`'s realloc was entered here; its `realloc` event is where it returned.
-                        // Present only if another thread's event lies between the two
-  arena_alloc = 8,      // the arena hook was asked; slot: ordinal of the request (0, 1, 2, ...);
-                        // wide: size, base address (0 = refused)
-  arena_free = 9,       // slot: ordinal of the arena_alloc that is released. kNoSlot: unknown; wide: size, base
-  thread = 10,          // the events that follow are thread `slot`'s (dense numbers from 0)
-  interpreter = 11,     // the events that follow are interpreter `slot`'s (dense numbers from 0)
-  mark = 12,            // a point of interest; slot: index into the trace's mark texts
+  malloc = 0,        // slot := malloc(size)
+  calloc = 1,        // slot := calloc(count, size)
+  realloc = 2,       // slot := realloc(slot, size); the slot keeps its number
+  free = 3,          // free(slot). kNoSlot: free(NULL). The slot may be dead: a double free
+  realloc_null = 4,  // slot := realloc(NULL, size); takes a new slot as malloc does
+  realloc_unknown =
+      5,  // slot := realloc(p, size) of a block the trace has not seen; new slot; wide: p
+  free_unknown = 6,   // free(p) of a block the trace has not seen; wide: p
+  realloc_begin = 7,  // `slot`'s realloc was entered here; its `realloc` event is where it
+                      // returned. Present only if another thread's event lies between the two
+  arena_alloc = 8,  // the arena hook was asked; slot: ordinal of the request (0, 1, 2, ...);
+                    // wide: size, base address (0 = refused)
+  arena_free =
+      9,  // slot: ordinal of the arena_alloc that is released. kNoSlot: unknown; wide: size, base
+  thread = 10,       // the events that follow are thread `slot`'s (dense numbers from 0)
+  interpreter = 11,  // the events that follow are interpreter `slot`'s (dense numbers from 0)
+  mark = 12,         // a point of interest; slot: index into the trace's mark texts
 };
 inline constexpr std::size_t kEventKinds = 13;
 inline constexpr std::array<std::string_view, kEventKinds> kEventKindNames = {
-    "malloc",        "calloc",      "realloc",    "free",   "realloc_null", "realloc_unknown", "free_unknown",
-    "realloc_begin", "arena_alloc", "arena_free", "thread", "interpreter",  "mark"};
+    "malloc",          "calloc",       "realloc",       "free",        "realloc_null",
+    "realloc_unknown", "free_unknown", "realloc_begin", "arena_alloc", "arena_free",
+    "thread",          "interpreter",  "mark"};
 
-constexpr std::string_view name(EventKind kind) noexcept { return kEventKindNames[static_cast<std::size_t>(kind)]; }
+constexpr std::string_view name(EventKind kind) noexcept {
+  return kEventKindNames[static_cast<std::size_t>(kind)];
+}
 
 // Whether the event makes a block in a new slot (unless it failed).
 constexpr bool takes_new_slot(EventKind kind) noexcept {
-  return kind == EventKind::malloc || kind == EventKind::calloc || kind == EventKind::realloc_null ||
-         kind == EventKind::realloc_unknown;
+  return kind == EventKind::malloc || kind == EventKind::calloc ||
+         kind == EventKind::realloc_null || kind == EventKind::realloc_unknown;
 }
 // Whether the event is a request to one of the four domains (and so carries a meaningful domain).
 constexpr bool is_request(EventKind kind) noexcept { return kind <= EventKind::realloc_begin; }
@@ -59,19 +64,27 @@ class Event {
 
   constexpr Event() noexcept = default;
   // REQUIRES: size <= kWide.
-  constexpr Event(EventKind kind, Domain domain, bool nested, bool failed, std::uint32_t size, Slot slot) noexcept
+  constexpr Event(EventKind kind, Domain domain, bool nested, bool failed, std::uint32_t size,
+                  Slot slot) noexcept
       : low_(static_cast<std::uint32_t>(kind) | static_cast<std::uint32_t>(domain) << 4 |
-             static_cast<std::uint32_t>(nested) << 6 | static_cast<std::uint32_t>(failed) << 7 | size << 8),
+             static_cast<std::uint32_t>(nested) << 6 | static_cast<std::uint32_t>(failed) << 7 |
+             size << 8),
         slot_(slot) {}
 
-  [[nodiscard]] constexpr EventKind kind() const noexcept { return static_cast<EventKind>(low_ & 15u); }
-  [[nodiscard]] constexpr Domain domain() const noexcept { return static_cast<Domain>(low_ >> 4 & 3u); }
+  [[nodiscard]] constexpr EventKind kind() const noexcept {
+    return static_cast<EventKind>(low_ & 15u);
+  }
+  [[nodiscard]] constexpr Domain domain() const noexcept {
+    return static_cast<Domain>(low_ >> 4 & 3u);
+  }
   // A call that an allocator made itself while serving a request: a consequence, never replayed.
   [[nodiscard]] constexpr bool nested() const noexcept { return (low_ & 64u) != 0; }
   // The real allocator returned NULL. No slot is taken; a realloc's block stays as it was.
   [[nodiscard]] constexpr bool failed() const noexcept { return (low_ & 128u) != 0; }
   // Kind, domain, nested and failed in one byte: what a loop dispatches on.
-  [[nodiscard]] constexpr std::uint8_t code() const noexcept { return static_cast<std::uint8_t>(low_); }
+  [[nodiscard]] constexpr std::uint8_t code() const noexcept {
+    return static_cast<std::uint8_t>(low_);
+  }
   [[nodiscard]] constexpr std::uint32_t size() const noexcept { return low_ >> 8; }
   [[nodiscard]] constexpr Slot slot() const noexcept { return slot_; }
 
@@ -98,17 +111,23 @@ class Event {
 };
 static_assert(sizeof(Event) == 8);
 
+// Whether the event returned a block, and so has an address where addresses are kept.
+constexpr bool returns_block(Event event) noexcept {
+  return !event.failed() && (takes_new_slot(event.kind()) || event.kind() == EventKind::realloc);
+}
+
 // One event spelled out, for producers and for readers that are not in a hurry.
 struct Operation {
   EventKind kind = EventKind::malloc;
   Domain domain = Domain::raw;
   bool nested = false;
   bool failed = false;
-  Slot slot = kNoSlot;        // see EventKind
-  std::uint64_t count = 1;    // calloc's first argument; 1 for every other kind
-  std::uint64_t size = 0;     // bytes requested (per element for calloc), or the arena's size
-  std::uint64_t address = 0;  // what the real process got (allocations, reallocs), named (free_unknown,
-                              // realloc_unknown: see old_address), or the arena's base. 0 = not recorded
+  Slot slot = kNoSlot;      // see EventKind
+  std::uint64_t count = 1;  // calloc's first argument; 1 for every other kind
+  std::uint64_t size = 0;   // bytes requested (per element for calloc), or the arena's size
+  std::uint64_t address =
+      0;  // what the real process got (allocations, reallocs), named (free_unknown,
+          // realloc_unknown: see old_address), or the arena's base. 0 = not recorded
   std::uint64_t old_address = 0;  // realloc_unknown: the unknown block's address
 
   // Bytes requested. REQUIRES: the product does not overflow (CPython's guard refuses such calls).
@@ -122,8 +141,8 @@ struct EventBatch {
   std::uint64_t first = 0;  // number of events[0] in the trace
   std::vector<Event> events;
   std::vector<std::uint64_t> wide;
-  // One word for each event that returned a block (takes_new_slot or realloc, not failed), in order;
-  // empty when the trace has no address column or the reader was not asked for it.
+  // One word for each event that returned a block (takes_new_slot or realloc, not failed), in
+  // order; empty when the trace has no address column or the reader was not asked for it.
   std::vector<std::uint64_t> addresses;
 };
 

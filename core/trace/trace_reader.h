@@ -16,6 +16,18 @@ namespace pymemlab {
 
 struct TraceReaderOptions {
   bool addresses = false;  // decode the address column (if the trace has one)
+  // Start at the last key chunk that stands at or before this event, which needs a whole file that
+  // can be positioned; otherwise, and if there is none, reading starts at event 0.
+  std::uint64_t start_at = 0;
+};
+
+// A block that is live between two events.
+struct LiveBlock {
+  Slot slot = 0;
+  Domain domain = Domain::raw;  // that gave the block
+  std::uint64_t bytes = 0;      // requested last
+  std::uint64_t address = 0;    // 0: not recorded
+  friend bool operator==(const LiveBlock&, const LiveBlock&) = default;
 };
 
 class TraceReader {
@@ -28,22 +40,29 @@ class TraceReader {
   ~TraceReader();
 
   [[nodiscard]] const std::string& path() const noexcept;
-  // The final metadata if the file is whole, else what its head says.
+  // The final metadata if the file is whole, else what its head says. From a pipe, the final
+  // metadata are known once next() has returned false.
   [[nodiscard]] const TraceMetadata& metadata() const noexcept;
   [[nodiscard]] bool has_addresses() const noexcept;
+  // Events in the file, if it is whole and not a pipe.
+  [[nodiscard]] std::optional<std::uint64_t> total_events() const noexcept;
+  // The blocks that are live where reading starts, in the order of their allocation: none at event
+  // 0.
+  [[nodiscard]] const std::vector<LiveBlock>& initial_blocks() const noexcept;
 
   // Replaces `batch` with the next chunk's events. False at the end. A damaged or cut-off tail ends
-  // the stream after the last whole chunk, and damage() then says what was lost.
+  // the stream after the last whole chunk, and damage() then says what was lost. Throws InputError
+  // for a whole chunk that cannot be: no writer of ours makes one.
   [[nodiscard]] bool next(EventBatch& batch);
   // One sentence, or nothing if all that was written has been read.
   [[nodiscard]] const std::optional<std::string>& damage() const noexcept;
 
   // Known once next() has returned false.
   [[nodiscard]] const std::vector<std::string>& marks() const noexcept;
-  // Slots ever used: every slot in the events is below it (or kNoSlot).
+  // Slots ever used: every slot in the events so far is below it (or kNoSlot).
   [[nodiscard]] Slot slots() const noexcept;
-  // XXH3-64 over the decoded events and side words, as 16 hex digits: equal traces have equal digests
-  // however they were chunked or compressed. Addresses are left out.
+  // XXH3-64 over the decoded events and side words, as 16 hex digits: equal traces have equal
+  // digests however they were chunked or compressed. Addresses are left out. Of the events so far.
   [[nodiscard]] std::string digest() const;
 
  private:

@@ -13,16 +13,18 @@
 namespace pymemlab {
 
 struct TraceWriterOptions {
-  bool addresses = false;         // keep the address column (the placement proof needs it)
-  int compression_level = 3;      // zstd's
+  bool addresses = false;     // keep the address column (the placement proof needs it)
+  int compression_level = 3;  // zstd's
   std::uint32_t chunk_events = 1u << 18;
-  std::uint32_t key_chunks = 16;  // every 16th chunk carries the live set, so that reading can start there
+  std::uint32_t key_chunks =
+      16;  // every 16th chunk carries the live set, so that reading can start there
 };
 
 class TraceWriter {
  public:
   // `path` "-" is standard output. Throws InputError when the file cannot be created.
-  static TraceWriter create(const std::string& path, TraceMetadata metadata, TraceWriterOptions options = {});
+  static TraceWriter create(const std::string& path, TraceMetadata metadata,
+                            TraceWriterOptions options = {});
   TraceWriter(TraceWriter&&) noexcept;
   TraceWriter& operator=(TraceWriter&&) noexcept;
   // Without finish() the file ends after its last whole chunk, as after a crash.
@@ -35,19 +37,23 @@ class TraceWriter {
   Slot append(const Operation& operation);
 
   // Shorthands for producers such as the workloads.
-  Slot malloc(Domain domain, std::uint64_t size) { return append({.kind = EventKind::malloc, .domain = domain, .size = size}); }
+  Slot malloc(Domain domain, std::uint64_t size) {
+    return append({.kind = EventKind::malloc, .domain = domain, .size = size});
+  }
   Slot calloc(Domain domain, std::uint64_t count, std::uint64_t size) {
     return append({.kind = EventKind::calloc, .domain = domain, .count = count, .size = size});
   }
   void realloc(Domain domain, Slot slot, std::uint64_t size) {
     append({.kind = EventKind::realloc, .domain = domain, .slot = slot, .size = size});
   }
-  void free(Domain domain, Slot slot) { append({.kind = EventKind::free, .domain = domain, .slot = slot}); }
+  void free(Domain domain, Slot slot) {
+    append({.kind = EventKind::free, .domain = domain, .slot = slot});
+  }
   // A point of interest in the stream, e.g. "teardown". Equal texts share one number.
   void mark(std::string_view text);
 
-  // Metadata that was not known at the start (the interpreter's facts, the exit status). What stands
-  // here at the end replaces what the head of the file says.
+  // Metadata that was not known at the start (the interpreter's facts, the exit status). What
+  // stands here at the end replaces what the head of the file says.
   TraceMetadata& metadata() noexcept;
   [[nodiscard]] std::uint64_t events() const noexcept;
 
