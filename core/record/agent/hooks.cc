@@ -1,0 +1,201 @@
+#include "core/record/agent/hooks.h"
+
+#include <array>
+#include <atomic>
+
+#include "core/record/agent/ring_writer.h"
+
+namespace pymemlab::agent {
+namespace {
+
+using ring::Kind;
+
+// What is called from within a hook. A set is never changed or left once it is installed: the
+// interpreter may have saved it and may put it back. If two sets come to stand in one chain, the
+// inner one's events are nested.
+struct Installed {
+  std::array<AllocatorRecord, kDomains> inner;
+};
+constexpr unsigned kMostInstallations = 4;
+std::array<Installed, kMostInstallations> g_installed;
+unsigned g_installations;
+
+PythonApi g_api;
+ArenaRecord g_arena;
+// 3.12+: the one interpreter there is, as long as there is only one.
+void* g_only_interpreter;
+std::atomic<bool> g_settled;
+
+constexpr std::uint64_t head(Kind kind, unsigned domain, std::uint64_t size) noexcept {
+  return static_cast<std::uint64_t>(kind) | domain << ring::kDomainShift | size << ring::kSizeShift;
+}
+
+// Marks the thread as inside an allocator; what the allocator itself requests meanwhile is nested.
+class Inside {
+ public:
+  explicit Inside(Thread& thread) noexcept : thread_(thread), outside_(thread.what) {
+    thread.what = outside_ | ring::kNestedBit;
+  }
+  ~Inside() { thread_.what = outside_; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  Thread& thread_;
+  std::uint64_t outside_;
+};
+
+void identify_interpreter(Thread& thread, void* newest) noexcept {
+  if (newest == nullptr) return;
+  if (g_only_interpreter == nullptr) g_only_interpreter = newest;
+  void* state = g_api.current_thread();
+  if (state == nullptr) return;
+  void* interpreter = g_api.interpreter_of(state);
+  const std::int64_t id = g_api.interpreter_id(interpreter);
+  if (id == thread.interpreter_id) return;
+  thread.interpreter_id = id;
+  thread.what = (thread.what & ring::kNestedBit) |
+                std::uint64_t{allocator_identity(g_api, interpreter)} << ring::kInterpreterShift;
+}
+
+// Up to 3.11 there is one allocator state for all, and `TellInterpreters` is false. From 3.12 on,
+// raw requests need no thread state and keep what the thread's last event said.
+template <unsigned kDomain, bool kTellInterpreters>
+inline void note_interpreter(Thread& thread) noexcept {
+  if constexpr (kTellInterpreters && kDomain != kRaw) {
+    void* newest = g_api.newest_interpreter();
+    if (newest != g_only_interpreter || thread.interpreter_id != 0) [[unlikely]] {
+      identify_interpreter(thread, newest);
+    }
+  }
+}
+
+inline void emit_sized(Thread& thread, Kind kind, unsigned domain, std::uint64_t size,
+                       const void* address) noexcept {
+  if (size < ring::kWideSize) [[likely]]
+    return emit(thread, head(kind, domain, size) | thread.what, address);
+  emit_wide(thread, head(kind, domain, 0) | thread.what, address, &size, 1);
+}
+
+template <unsigned kDomain, bool kTellInterpreters>
+struct Hook {
+  static void* malloc(void* ctx, std::size_t size) {
+    const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
+    Thread& thread = t_thread;
+    note_interpreter<kDomain, kTellInterpreters>(thread);
+    void* block = nullptr;
+    {
+      const Inside inside(thread);
+      block = inner.malloc(inner.ctx, size);
+    }
+    emit_sized(thread, Kind::malloc, kDomain, size, block);
+    return block;
+  }
+
+  static void* calloc(void* ctx, std::size_t count, std::size_t size) {
+    const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
+    Thread& thread = t_thread;
+    note_interpreter<kDomain, kTellInterpreters>(thread);
+    void* block = nullptr;
+    {
+      const Inside inside(thread);
+      block = inner.calloc(inner.ctx, count, size);
+    }
+    if (count == 1 && size < ring::kWideSize) {
+      emit(thread, head(Kind::calloc, kDomain, size) | thread.what, block);
+    } else {
+      const std::uint64_t both[] = {count, size};
+      emit_wide(thread, head(Kind::calloc, kDomain, 0) | thread.what, block, both, 2);
+    }
+    return block;
+  }
+
+  static void* realloc(void* ctx, void* block, std::size_t size) {
+    const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
+    Thread& thread = t_thread;
+    note_interpreter<kDomain, kTellInterpreters>(thread);
+    if (block != nullptr) emit_sized(thread, Kind::realloc_begin, kDomain, size, block);
+    void* moved = nullptr;
+    {
+      const Inside inside(thread);
+      moved = inner.realloc(inner.ctx, block, size);
+    }
+    if (block != nullptr) {
+      emit(thread, head(Kind::realloc_end, kDomain, 0) | thread.what, moved);
+    } else {
+      emit_sized(thread, Kind::realloc_null, kDomain, size, moved);
+    }
+    return moved;
+  }
+
+  static void free(void* ctx, void* block) {
+    const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
+    Thread& thread = t_thread;
+    note_interpreter<kDomain, kTellInterpreters>(thread);
+    emit(thread, head(Kind::free, kDomain, 0) | thread.what, block);
+    const Inside inside(thread);
+    inner.free(inner.ctx, block);
+  }
+
+  static AllocatorRecord record(AllocatorRecord* inner) noexcept {
+    return {inner, malloc, calloc, realloc, free};
+  }
+};
+
+void* arena_alloc(void* ctx, std::size_t size) {
+  restore_hooks();
+  void* arena = g_arena.alloc(ctx, size);
+  emit_sized(t_thread, Kind::arena_alloc, 0, size, arena);
+  return arena;
+}
+
+void arena_free(void* ctx, void* arena, std::size_t size) {
+  emit_sized(t_thread, Kind::arena_free, 0, size, arena);
+  g_arena.free(ctx, arena, size);
+}
+
+template <bool kTellInterpreters>
+void install_domains() noexcept {
+  std::array<AllocatorRecord, kDomains>& inner = g_installed[g_installations].inner;
+  std::array<AllocatorRecord, kDomains> ours = {
+      Hook<kRaw, kTellInterpreters>::record(&inner[kRaw]),
+      Hook<kMem, kTellInterpreters>::record(&inner[kMem]),
+      Hook<kObj, kTellInterpreters>::record(&inner[kObj])};
+  for (int domain = 0; domain < kDomains; ++domain) {
+    g_api.get_allocator(domain, &inner[static_cast<std::size_t>(domain)]);
+    g_api.set_allocator(domain, &ours[static_cast<std::size_t>(domain)]);
+  }
+  ++g_installations;
+}
+
+void install_all_domains() noexcept {
+  g_api.tells_interpreters() ? install_domains<true>() : install_domains<false>();
+}
+
+bool is_ours(int domain) noexcept {
+  AllocatorRecord current = {};
+  g_api.get_allocator(domain, &current);
+  const Installed& latest = g_installed[g_installations - 1];
+  return current.ctx == &latest.inner[static_cast<std::size_t>(domain)];
+}
+
+}  // namespace
+
+void install_hooks(const PythonApi& api) noexcept {
+  g_api = api;
+  install_all_domains();
+  g_api.get_arena_allocator(&g_arena);
+  ArenaRecord ours = {g_arena.ctx, arena_alloc, arena_free};
+  g_api.set_arena_allocator(&ours);
+}
+
+void restore_hooks() noexcept {
+  if (g_installations == 0 || g_settled.load(std::memory_order_relaxed)) return;
+  if (!is_recording() || has_seen_object_requests() || g_installations == kMostInstallations) {
+    g_settled.store(true);
+    return;
+  }
+  if (!is_ours(kMem) && !is_ours(kObj)) install_all_domains();
+}
+
+}  // namespace pymemlab::agent

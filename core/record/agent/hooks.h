@@ -1,0 +1,17 @@
+// The functions that stand in front of the interpreter's allocators, and how they get there again
+// when the interpreter's own start-up has put its configuration in their place.
+#pragma once
+
+#include "core/record/agent/python_api.h"
+
+namespace pymemlab::agent {
+
+// Hooks the three domains and the arenas. REQUIRES: start_writing() was called.
+void install_hooks(const PythonApi& api) noexcept;
+
+// Hooks again if mem and obj are somebody else's and no request to them has been seen yet: the
+// interpreter then has just applied PYTHONMALLOC or -X dev. Later, and when only raw has changed
+// (which start-up does for short windows), whoever replaced a hook wants it so.
+void restore_hooks() noexcept;
+
+}  // namespace pymemlab::agent

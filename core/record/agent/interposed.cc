@@ -1,0 +1,31 @@
+#include "core/record/agent/interposed.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <semaphore.h>
+
+#include "core/record/agent/hooks.h"
+#include "core/record/agent/ring_writer.h"
+
+extern "C" {
+
+__attribute__((visibility("default"))) char* setlocale(int category, const char* locale) noexcept {
+  static auto* const original =
+      reinterpret_cast<char* (*)(int, const char*)>(dlsym(RTLD_NEXT, "setlocale"));
+  if (pymemlab::agent::is_recording()) {
+    pymemlab::agent::restore_hooks();
+  } else {
+    pymemlab::agent::attach_late();
+  }
+  return original(category, locale);
+}
+
+__attribute__((visibility("default"))) int sem_init(sem_t* semaphore, int shared,
+                                                    unsigned value) noexcept {
+  static auto* const original =
+      reinterpret_cast<int (*)(sem_t*, int, unsigned)>(dlsym(RTLD_NEXT, "sem_init"));
+  pymemlab::agent::restore_hooks();
+  return original(semaphore, shared, value);
+}
+
+}  // extern "C"

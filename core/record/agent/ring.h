@@ -1,0 +1,105 @@
+// The ring: how the agent, inside the recorded process, hands its events to the collector outside.
+// This is the whole contract between the two; they share nothing else.
+//
+//   Header | Record 0 | Record 1 | ... | Record kRecords-1
+//
+// Records are 16 bytes and stand in commit order. A position is a count of bytes written since the
+// beginning of time; it starts at kRingBytes, and position p lies at p % kRingBytes. Bit 25 of a
+// position, the bit of value kRingBytes, flips with every lap, and a record is committed when that
+// bit of its `what` equals its position's: memory starts as zeroes and the first lap writes ones,
+// so nothing ever has to be cleared. `what` is stored last.
+//
+//   what:  0-3 kind | 4-5 domain | 6 nested | 8-23 interpreter | 25 lap | 26-63 size
+//   where: 0-47 address | 48-63 thread
+//
+// A size of kWideSize says that the exact value (for calloc: the count, then the size) follows in
+// records of kind `wide`, whose whole `where` is the value.
+//
+// A writer that dies between taking a position and committing it leaves a hole. It is safe to skip:
+// an allocation not yet committed was never seen by anyone else, a free not yet committed was not
+// performed.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace pymemlab::ring {
+
+struct Record {
+  std::uint64_t what = 0;
+  std::uint64_t where = 0;
+};
+
+inline constexpr std::uint64_t kRingBytes = std::uint64_t{1} << 25;
+inline constexpr std::uint64_t kRecords = kRingBytes / sizeof(Record);
+inline constexpr std::uint64_t kFirstPosition = kRingBytes;
+inline constexpr std::uint64_t kLapBit = kRingBytes;
+
+inline constexpr unsigned kDomainShift = 4;
+inline constexpr std::uint64_t kNestedBit = 1u << 6;
+inline constexpr unsigned kInterpreterShift = 8;
+inline constexpr unsigned kSizeShift = 26;
+inline constexpr std::uint64_t kWideSize = (std::uint64_t{1} << (64 - kSizeShift)) - 1;
+inline constexpr unsigned kThreadShift = 48;
+inline constexpr std::uint64_t kAddressMask = (std::uint64_t{1} << kThreadShift) - 1;
+static_assert(kLapBit == std::uint64_t{1} << 25 && kLapBit < std::uint64_t{1} << kSizeShift);
+
+// The last number stands for every later thread or interpreter.
+inline constexpr std::uint32_t kMostThreads = 0xFFFF;
+inline constexpr std::uint32_t kMostInterpreters = 0xFFFF;
+
+// The numbers of the domains are CPython's PyMemAllocatorDomain.
+enum class Kind : std::uint8_t {
+  malloc = 0,         // returned; address 0: it failed
+  calloc = 1,         // returned; size is for a count of 1, else wide: count, size
+  realloc_null = 2,   // realloc(NULL, size) returned
+  realloc_begin = 3,  // entered; the old address and the new size
+  realloc_end = 4,    // the same thread's innermost open realloc returned; address 0: it failed
+  free = 5,           // about to be performed
+  arena_alloc = 6,    // returned; nested: pymalloc asked, else the interpreter's data stack did
+  arena_free = 7,     // about to be performed
+  wide = 8,
+};
+
+inline constexpr std::uint32_t kMagic = 0x52'4d'59'50;  // "PYMR"
+inline constexpr std::uint32_t kVersion = 1;
+
+// Why the agent recorded nothing or stopped.
+enum class State : std::uint32_t {
+  waiting = 0,  // no process has taken the ring
+  hooked = 1,   // `owner` records; the facts are there
+  stopped = 2,  // the ring stayed full; every record below stopped_at is there, none after it
+};
+
+// The first page of the mapping. Zeroes where nothing is said of it.
+struct Header {
+  // The collector, before it starts the command.
+  std::uint32_t magic;
+  std::uint32_t version;
+  std::uint64_t ring_bytes;
+  std::uint32_t collector;  // process id
+  char preload[1024];       // what the collector put into LD_PRELOAD, to be taken out again
+
+  // The agent. The first process to put its id here is the trace.
+  alignas(64) std::atomic<std::uint32_t> owner;
+  std::atomic<State> state;
+  std::uint32_t debug_build;
+  std::uint32_t has_pythonmalloc;
+  char python[256];        // Py_GetVersion()
+  char pythonmalloc[256];  // the environment variable
+
+  alignas(64) std::atomic<std::uint64_t> read;      // the collector's position
+  alignas(64) std::atomic<std::uint64_t> reserved;  // the writers' position, once there are several
+  std::atomic<std::uint64_t> stopped_at;
+};
+
+inline constexpr std::size_t kHeaderBytes = 4096;
+inline constexpr std::size_t kMappingBytes = kHeaderBytes + kRingBytes;
+static_assert(sizeof(Header) <= kHeaderBytes);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+// The environment variable that names the ring.
+inline constexpr char kRingVariable[] = "PYMEMLAB_RING";
+
+}  // namespace pymemlab::ring

@@ -1,0 +1,245 @@
+#include "core/record/agent/ring_writer.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+namespace pymemlab::agent {
+
+constinit thread_local Thread t_thread = {};
+constinit PlainCursor g_plain = {};
+
+namespace {
+
+constexpr std::int64_t kPatienceNanoseconds = 2'000'000'000;
+
+ring::Header* g_header;
+std::atomic<bool> g_recording;
+std::atomic<std::uint32_t> g_threads;
+// The first position that the writers share: 0 while there is one writer, 1 while the cursor is
+// being taken from it.
+std::atomic<std::uint64_t> g_shared_from;
+// A position below it may be written; refreshed from the collector's when it is reached.
+std::atomic<std::uint64_t> g_shared_limit;
+
+// The host's errno is not ours to change.
+class ErrnoKept {
+ public:
+  ErrnoKept() noexcept : saved_(errno) {}
+  ~ErrnoKept() { errno = saved_; }
+  ErrnoKept(const ErrnoKept&) = delete;
+  ErrnoKept& operator=(const ErrnoKept&) = delete;
+
+ private:
+  int saved_;
+};
+
+std::int64_t nanoseconds_now() noexcept {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Not nanosleep(), which is a cancellation point.
+void nap() noexcept {
+  const timespec pause = {.tv_sec = 0, .tv_nsec = 100'000};
+  syscall(SYS_nanosleep, &pause, nullptr);
+}
+
+bool collector_lives() noexcept {
+  return kill(static_cast<pid_t>(g_header->collector), 0) == 0 || errno != ESRCH;
+}
+
+// Recording ends before `position`, in every thread.
+void end_recording(Thread& thread, std::uint64_t position) noexcept {
+  thread.mode = Mode::off;
+  g_recording.store(false);
+  std::uint64_t earliest = g_header->stopped_at.load();
+  while ((earliest == 0 || position < earliest) &&
+         !g_header->stopped_at.compare_exchange_weak(earliest, position)) {
+  }
+  g_header->state.store(ring::State::stopped);
+}
+
+// The first position beyond what the collector lets us write; waits until that is past `last`, or
+// gives up and returns 0.
+std::uint64_t wait_for_room(std::uint64_t last) noexcept {
+  std::uint64_t limit = g_header->read.load(std::memory_order_acquire) + ring::kRingBytes;
+  if (last < limit) return limit;
+  const std::int64_t deadline = nanoseconds_now() + kPatienceNanoseconds;
+  for (unsigned tries = 0; last >= limit; ++tries) {
+    if (!g_recording.load() || nanoseconds_now() >= deadline) return 0;
+    if (tries % 64 == 63 && !collector_lives()) return 0;
+    tries < 16 ? static_cast<void>(sched_yield()) : nap();
+    limit = g_header->read.load(std::memory_order_acquire) + ring::kRingBytes;
+  }
+  return limit;
+}
+
+// `count` positions in a row from the atomic cursor, ready to be written; 0 if recording has ended.
+std::uint64_t take_shared(Thread& thread, unsigned count) noexcept {
+  if (!g_recording.load(std::memory_order_relaxed)) {
+    thread.mode = Mode::off;
+    return 0;
+  }
+  const std::uint64_t bytes = count * sizeof(ring::Record);
+  const std::uint64_t position = g_header->reserved.fetch_add(bytes, std::memory_order_acq_rel);
+  const std::uint64_t last = position + bytes - sizeof(ring::Record);
+  if (last < g_shared_limit.load(std::memory_order_relaxed)) return position;
+  const ErrnoKept errno_kept;
+  const std::uint64_t limit = wait_for_room(last);
+  if (limit == 0) {
+    end_recording(thread, position);
+    return 0;
+  }
+  g_shared_limit.store(limit, std::memory_order_relaxed);
+  return position;
+}
+
+std::uint64_t wait_for_hand_over() noexcept {
+  std::uint64_t from = g_shared_from.load(std::memory_order_acquire);
+  while (from <= 1) {
+    sched_yield();
+    from = g_shared_from.load(std::memory_order_acquire);
+  }
+  return from;
+}
+
+// Settles what the owner of the plain cursor may do with `position`, at which the limit was
+// reached. Three cases: the limit was only out of date; the ring is full; or the cursor has been
+// taken away, and then the position is the owner's if and only if it lies before the shared ones.
+std::uint64_t settle_plain(Thread& thread, std::uint64_t position, unsigned count) noexcept {
+  const ErrnoKept errno_kept;
+  const std::uint64_t last = position + (count - 1) * sizeof(ring::Record);
+  std::uint64_t limit = g_plain.limit.load();
+  if (limit == 0) {
+    thread.mode = Mode::shared;
+    if (position >= wait_for_hand_over()) return take_shared(thread, count);
+  }
+  const std::uint64_t room = wait_for_room(last);
+  if (room == 0) {
+    end_recording(thread, position);
+    return 0;
+  }
+  // Fails when the cursor is taken away just now: the next event will notice.
+  if (limit != 0) g_plain.limit.compare_exchange_strong(limit, room);
+  return position;
+}
+
+// Takes the plain cursor from its owner. Each of the owner's events moves `next` and then reads
+// `limit`. The barrier stands between our write of `limit` and our read of `next`, and by its
+// effect on every other thread also between those two: so if we do not see the owner's move, the
+// owner sees that the limit is gone, compares, and finds its position beyond the shared ones.
+void hand_over() noexcept {
+  std::uint64_t nobody = 0;
+  if (g_shared_from.compare_exchange_strong(nobody, 1)) {
+    g_plain.limit.store(0);
+    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    const std::uint64_t from = g_plain.next.load();
+    g_header->reserved.store(from);
+    g_shared_from.store(from, std::memory_order_release);
+  } else {
+    wait_for_hand_over();
+  }
+}
+
+std::uint64_t next_thread_number() noexcept {
+  const std::uint32_t number = g_threads.fetch_add(1);
+  return number < ring::kMostThreads ? number : ring::kMostThreads;
+}
+
+// REQUIRES: thread.mode is unknown.
+void register_thread(Thread& thread) noexcept {
+  const ErrnoKept errno_kept;
+  if (!g_recording.load()) {
+    thread.mode = Mode::off;
+    return;
+  }
+  thread.where = next_thread_number() << ring::kThreadShift;
+  hand_over();
+  thread.mode = Mode::shared;
+}
+
+}  // namespace
+
+void emit_past_limit(Thread& thread, std::uint64_t position, std::uint64_t what,
+                     std::uint64_t where) noexcept {
+  const std::uint64_t settled = settle_plain(thread, position, 1);
+  if (settled != 0) commit(settled, what, where | thread.where);
+}
+
+void emit_not_alone(Thread& thread, std::uint64_t what, std::uint64_t where) noexcept {
+  if (thread.mode == Mode::off) return;
+  if (thread.mode == Mode::unknown) register_thread(thread);
+  if (thread.mode != Mode::shared) return;
+  const std::uint64_t position = take_shared(thread, 1);
+  if (position != 0) commit(position, what, where | thread.where);
+}
+
+void emit_wide(Thread& thread, std::uint64_t what, const void* address, const std::uint64_t* values,
+               unsigned count) noexcept {
+  if (thread.mode == Mode::unknown) register_thread(thread);
+  std::uint64_t position = 0;
+  if (thread.mode == Mode::alone) {
+    position = g_plain.next.load(std::memory_order_relaxed);
+    const std::uint64_t last = position + count * sizeof(ring::Record);
+    g_plain.next.store(last + sizeof(ring::Record), std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (last >= g_plain.limit.load(std::memory_order_relaxed))
+      position = settle_plain(thread, position, count + 1);
+  } else if (thread.mode == Mode::shared) {
+    position = take_shared(thread, count + 1);
+  }
+  if (position == 0) return;
+  // The head last: what follows it is then there as soon as it is.
+  for (unsigned i = count; i > 0; --i) {
+    commit(position + i * sizeof(ring::Record), static_cast<std::uint64_t>(ring::Kind::wide),
+           values[i - 1]);
+  }
+  commit(position, what | ring::kWideSize << ring::kSizeShift,
+         reinterpret_cast<std::uint64_t>(address) | thread.where);
+}
+
+void start_writing(ring::Header* header) noexcept {
+  g_header = header;
+  g_plain.records = reinterpret_cast<std::byte*>(header) + ring::kHeaderBytes;
+  g_plain.next.store(ring::kFirstPosition);
+  g_shared_limit.store(ring::kFirstPosition + ring::kRingBytes);
+  t_thread.where = next_thread_number() << ring::kThreadShift;
+  if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
+    g_plain.limit.store(ring::kFirstPosition + ring::kRingBytes);
+    t_thread.mode = Mode::alone;
+  } else {
+    // Without the barrier a plain cursor cannot be taken away: the atomic one from the beginning.
+    header->reserved.store(ring::kFirstPosition);
+    g_shared_from.store(ring::kFirstPosition);
+    t_thread.mode = Mode::shared;
+  }
+  g_recording.store(true);
+}
+
+void stop_in_child() noexcept {
+  g_recording.store(false);
+  t_thread.mode = Mode::off;
+}
+
+bool is_recording() noexcept { return g_recording.load(std::memory_order_relaxed); }
+
+bool has_seen_object_requests() noexcept {
+  if (g_shared_from.load() != 0) return true;
+  const std::uint64_t recorded =
+      (g_plain.next.load() - ring::kFirstPosition) / sizeof(ring::Record);
+  constexpr std::uint64_t kStartUp = 4096;  // start-up makes tens of raw requests before any other
+  if (recorded >= kStartUp) return true;
+  const auto* records = reinterpret_cast<const ring::Record*>(g_plain.records);
+  for (std::uint64_t i = 0; i < recorded; ++i) {
+    if ((records[i].what >> ring::kDomainShift & 3u) != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace pymemlab::agent
