@@ -31,8 +31,8 @@ enum class EventKind : std::uint8_t {
   free_unknown = 6,   // free(p) of a block the trace has not seen; wide: p
   realloc_begin = 7,  // `slot`'s realloc was entered here; its `realloc` event is where it
                       // returned. Present only if another thread's event lies between the two
-  arena_alloc = 8,  // the arena hook was asked; slot: ordinal of the request (0, 1, 2, ...);
-                    // wide: size, base address (0 = refused)
+  arena_alloc = 8,    // the arena hook was asked; slot: ordinal of the request (0, 1, 2, ...);
+                      // wide: size, base address (0 = refused)
   arena_free =
       9,  // slot: ordinal of the arena_alloc that is released. kNoSlot: unknown; wide: size, base
   thread = 10,       // the events that follow are thread `slot`'s (dense numbers from 0)

@@ -9,6 +9,7 @@
 #include "core/trace/chunk.h"
 #include "core/trace/event.h"
 #include "core/trace/slot_table.h"
+#include "core/trace/varint.h"
 
 namespace pymemlab {
 
@@ -41,12 +42,27 @@ inline constexpr std::uint32_t kAddressesAfresh = 1;
 
 inline constexpr std::size_t kMaxDictionary = 256;
 
-// How an event names a block, in one number:
-//    0                no block: free(NULL), the release of an unknown arena
-//    1 .. 65535       the block's age: 1 is the newest allocation's
-//    65536 + slot     a block that is older, by its slot
-// arena_free counts ages in arena requests; threads, interpreters and marks are named by number.
-inline constexpr std::uint32_t kNoName = 0;
+// How an event names a block. An age counts allocations back from the event: 1 is the newest
+// allocation's block. A difference counts them from the allocation of the block that an
+// age or difference named last in the chunk (forwards if positive), which is small where a
+// structure is torn down. Only blocks among the newest kAgeRing - 1 allocations have such names;
+// older ones go by their slot, as the difference to the slot named last in the chunk. A chunk
+// starts as if the allocation before its first event and slot 0 had been named. A block goes by the
+// newest allocation of its slot.
+//
+// arena_free counts ages in arena requests; threads, interpreters and marks are named by number, as
+// if it were an age.
+enum class NameForm : std::uint8_t { age = 0, difference = 1, slot = 2 };
+inline constexpr std::size_t kNameForms = 3;
+inline constexpr std::uint32_t kNoName = 0;  // an age: free(NULL), the release of an unknown arena
+
+struct Name {
+  NameForm form = NameForm::age;
+  std::uint32_t value = kNoName;  // zigzag, but for an age
+};
+
+// A dictionary entry's second byte: a NameForm, and whether size and name follow in the dictionary.
+inline constexpr std::uint8_t kInline = 4;
 
 constexpr bool has_size(EventKind kind) noexcept {
   return takes_new_slot(kind) || kind == EventKind::realloc;

@@ -52,37 +52,45 @@ EventsHead EventDecoder::read_head(ChunkReader& chunk) {
 }
 
 void EventDecoder::read_dictionary(ChunkReader& chunk) {
-  VarintReader from(buffer_.data(), 0);
   const std::size_t bytes = chunk.column(kEventsDictionary, kMaxDictionary * 20 + 9, buffer_);
-  from = VarintReader(buffer_.data(), bytes);
+  VarintReader from(buffer_.data(), bytes);
   const std::uint64_t entries = from.next();
   if (from.failed() || entries > kMaxDictionary) refuse(chunk, "a dictionary of more than 256");
-  rows_.fill(Row{.flags = kNoRow});
-  for (std::size_t i = 0; i < entries; ++i) {
-    const std::uint8_t* fixed = from.take(2);
-    if (fixed == nullptr || !is_valid_code(fixed[0]) || fixed[1] > 1)
-      refuse(chunk, "a dictionary entry that means nothing");
-    Row& row = rows_[i];
-    row = Row{.low = fixed[0], .code = fixed[0]};
-    const Event event = with_slot(row.low, 0);
-    const EventKind kind = event.kind();
-    row.allocates = takes_new_slot(kind) && !event.failed() ? 1 : 0;
-    row.frees = kind == EventKind::free ? 1 : 0;
-    if (fixed[1] == 0) {
-      row.flags = kOperandsInColumns;
-      continue;
-    }
-    const std::uint64_t size = has_size(kind) ? from.next() : 0;
-    const std::uint64_t name = has_name(kind) ? from.next() : 0;
-    if (from.failed() || size > Event::kWide || name >= kAgeRing)
-      refuse(chunk, "a dictionary entry with a size or name that may not stand there");
-    row.low |= static_cast<std::uint32_t>(size) << 8;
-    row.name = static_cast<std::uint32_t>(name);
-    const bool common = (row.allocates != 0 || (names_block(kind) && name != kNoName)) &&
-                        with_slot(row.low, 0).wide_words() == 0;
-    if (!common) row.flags = kRare;
-  }
+  rows_.fill(Row{.flags = kRare | kNoRow});
+  for (std::size_t i = 0; i < entries; ++i) rows_[i] = read_entry(from, chunk);
   if (!from.at_end()) refuse(chunk, "a dictionary longer than its entries");
+}
+
+EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader& chunk) const {
+  const std::uint8_t* fixed = from.take(2);
+  const auto form = fixed == nullptr ? kNameForms : std::size_t{fixed[1]} & ~std::size_t{kInline};
+  if (form >= kNameForms || !is_valid_code(fixed[0]))
+    refuse(chunk, "a dictionary entry that means nothing");
+  Row row{.low = fixed[0], .form = static_cast<NameForm>(form)};
+  const Event event = with_slot(row.low, 0);
+  const EventKind kind = event.kind();
+  row.allocates = takes_new_slot(kind) && !event.failed() ? 1 : 0;
+  row.frees = kind == EventKind::free ? 1 : 0;
+  row.difference = row.form == NameForm::difference ? 1 : 0;
+  if (row.form != NameForm::age && !names_block(kind))
+    refuse(chunk, "a dictionary entry that names a block where there is none");
+  const bool common = row.allocates != 0 || (names_block(kind) && row.form != NameForm::slot);
+  if ((fixed[1] & kInline) == 0) {
+    if (!common) row.flags = kRare;
+    if (has_size(kind)) row.flags |= kSizeInColumn;
+    if (has_name(kind)) row.flags |= kNameInColumn;
+    return row;
+  }
+  const std::uint64_t size = has_size(kind) ? from.next() : 0;
+  const std::uint64_t name = has_name(kind) ? from.next() : 0;
+  if (from.failed() || size > Event::kWide || name >= 2 * kAgeRing || row.form == NameForm::slot)
+    refuse(chunk, "a dictionary entry with a size or name that may not stand there");
+  row.low |= static_cast<std::uint32_t>(size) << 8;
+  row.offset = row.form == NameForm::difference ? static_cast<std::int32_t>(unzigzag(name))
+                                                : -static_cast<std::int32_t>(name);
+  const bool no_block = row.form == NameForm::age && name == kNoName && row.allocates == 0;
+  if (!common || no_block || with_slot(row.low, 0).wide_words() != 0) row.flags = kRare;
+  return row;
 }
 
 void EventDecoder::read_words(ChunkReader& chunk, const EventsHead& head,
@@ -108,9 +116,9 @@ void EventDecoder::read_marks(ChunkReader& chunk, std::vector<std::string>& mark
   }
 }
 
-// The common events run without a branch that depends on the data: an allocation and a free differ
-// in masks. Storing at `live - 1` what an allocation has just read from there, or in the part of
-// `order` that is not used, changes nothing.
+// The common events run without a branch that depends on the data: allocations and frees differ in
+// masks. What is stored for nothing then changes nothing: ring[allocations] is out of every age's
+// reach, and order[-1 .. live) is not used.
 void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t marks,
                        EventBatch& batch) {
   if (chunk.column(kEventsTokens, head.events, tokens_) != head.events)
@@ -118,75 +126,139 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
   const std::size_t most = std::size_t{head.events} * kVarintMaxBytes;
   const std::size_t sizes = chunk.column(kEventsSizes, most, sizes_buffer_);
   const std::size_t names = chunk.column(kEventsNames, most, names_buffer_);
-  sizes_ = VarintReader(sizes_buffer_.data(), sizes);
-  names_ = VarintReader(names_buffer_.data(), names);
-  words_used_ = 0;
   slots_.make_room(head.events);
   batch.events.resize(head.events);
-  Event* out = batch.events.data();
-  bool valid = true;
+  words_used_ = 0;
+  valid_ = true;
+  Position at{.allocations = slots_.allocations_,
+              .named = slots_.allocations_ - 1,
+              .live = slots_.live_,
+              .used = slots_.used_,
+              .sizes = VarintReader(sizes_buffer_.data(), sizes),
+              .names = VarintReader(names_buffer_.data(), names)};
+  Slot* const order = slots_.order_.data() + SlotTable::kGuard;
+  Slot* const ring = slots_.ring_.data();
+  std::uint8_t* const alive = slots_.alive_.data();
+  const std::uint8_t* const tokens = tokens_.data();
+  Event* const out = batch.events.data();
+  bool impossible = false;
   for (std::size_t i = 0; i < head.events; ++i) {
-    const Row& row = rows_[tokens_[i]];
+    const Row& row = rows_[tokens[i]];
+    std::uint64_t offset = static_cast<std::uint64_t>(std::int64_t{row.offset});
+    std::uint32_t low = row.low;
     if (row.flags != 0) [[unlikely]] {
-      valid &= decode_slowly(row, marks, out[i]);
-      continue;
+      if ((row.flags & kRare) != 0) {
+        Position rare = at;
+        out[i] = decode_rare(row, marks, rare);
+        at = rare;
+        continue;
+      }
+      if ((row.flags & kSizeInColumn) != 0) {
+        const std::uint64_t size = at.sizes.next();
+        impossible |= size > Event::kWide;
+        low |= static_cast<std::uint32_t>(size) << 8;
+        words_used_ += with_slot(low, 0).wide_words();
+      }
+      if ((row.flags & kNameInColumn) != 0) {
+        const std::uint64_t name = at.names.next();
+        if (row.form == NameForm::age && name == kNoName) {
+          impossible |= row.frees == 0;
+          out[i] = with_slot(low, kNoSlot);
+          continue;
+        }
+        offset = row.form == NameForm::difference ? unzigzag(name) : std::uint64_t{0} - name;
+      }
     }
-    valid &= row.name <= slots_.allocations_;
-    Slot slot;
-    if (row.allocates != 0) {
-      slot = slots_.allocate();
-    } else {
-      slot = slots_.aged(row.name);
-      if (row.frees != 0) slots_.release(slot);
-    }
-    out[i] = with_slot(row.low, slot);
+    const std::uint32_t allocates = row.allocates;
+    const std::uint64_t number = (row.difference != 0 ? at.named : at.allocations) + offset;
+    const std::uint64_t age = at.allocations - number;
+    impossible |=
+        allocates == 0 && age - 1 >= std::min<std::uint64_t>(at.allocations, kAgeRing - 1);
+    const Slot named = ring[number % kAgeRing];
+    const Slot slot = allocates != 0 ? order[at.live] : named;
+    ring[at.allocations % kAgeRing] = slot;
+    const std::uint32_t was_alive = alive[slot];
+    const std::uint32_t frees = row.frees & was_alive;
+    at.live += allocates - frees;
+    order[std::ptrdiff_t{at.live} - 1 + std::ptrdiff_t(frees)] = slot;
+    alive[slot] = static_cast<std::uint8_t>(allocates | (was_alive ^ frees));
+    at.allocations += allocates;
+    at.used = std::max(at.used, at.live);
+    at.named = allocates != 0 ? at.named : number;
+    at.named_slot = allocates != 0 ? at.named_slot : slot;
+    out[i] = with_slot(low, slot);
   }
-  if (!valid || sizes_.failed() || names_.failed())
+  slots_.allocations_ = at.allocations;
+  slots_.live_ = at.live;
+  slots_.used_ = at.used;
+  if (impossible || !valid_ || at.sizes.failed() || at.names.failed())
     refuse(chunk, "an event whose token, size or name means nothing here");
-  if (!sizes_.at_end() || !names_.at_end()) refuse(chunk, "sizes or names left over");
+  if (!at.sizes.at_end() || !at.names.at_end()) refuse(chunk, "sizes or names left over");
   if (words_used_ != head.wide_words) refuse(chunk, "not the side words its events take");
 }
 
-// Everything that is not in the dictionary or carries more than a size and a recent block.
-// False for what cannot be.
-bool EventDecoder::decode_slowly(const Row& row, std::size_t marks, Event& event) {
-  event = with_slot(row.low, kNoSlot);
-  if (row.flags == kNoRow) return false;
-  std::uint64_t size = event.size();
-  std::uint64_t name = row.name;
-  const EventKind kind = event.kind();
-  if (row.flags == kOperandsInColumns) {
-    size = has_size(kind) ? sizes_.next() : 0;
-    name = has_name(kind) ? names_.next() : 0;
-    if (size > Event::kWide) return false;
+// Everything that carries more than a size and a recent block. Clears valid_ for what cannot be.
+Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at) {
+  std::uint32_t low = row.low;
+  const Event bare = with_slot(low, kNoSlot);
+  const EventKind kind = bare.kind();
+  std::uint64_t name = row.form == NameForm::difference
+                           ? zigzag(static_cast<std::uint64_t>(std::int64_t{row.offset}))
+                           : static_cast<std::uint64_t>(-std::int64_t{row.offset});
+  if ((row.flags & kSizeInColumn) != 0) {
+    const std::uint64_t size = at.sizes.next();
+    valid_ &= size <= Event::kWide;
+    low |= static_cast<std::uint32_t>(size) << 8;
   }
-  const auto low = static_cast<std::uint32_t>(size << 8 | row.code);
+  if ((row.flags & kNameInColumn) != 0) name = at.names.next();
   Slot slot = kNoSlot;
-  if (row.allocates != 0) {
-    slot = slots_.allocate();
+  if ((row.flags & kNoRow) != 0) {
+    valid_ = false;
+  } else if (row.allocates != 0) {
+    slot = slots_.order_[SlotTable::kGuard + at.live++];
+    at.used = std::max(at.used, at.live);
+    slots_.alive_[slot] = 1;
+    slots_.ring_[at.allocations++ % kAgeRing] = slot;
   } else if (names_block(kind)) {
-    if (name == kNoName) {
-      if (kind != EventKind::free) return false;
-    } else if (name < kAgeRing) {
-      if (name > slots_.allocations()) return false;
-      slot = slots_.aged(static_cast<std::uint32_t>(name));
+    if (row.form != NameForm::age || name != kNoName) {
+      if (!find_block(row.form, name, at)) return bare;
+      slot = at.named_slot;
+      if (row.frees != 0 && slots_.alive_[slot] != 0) {
+        slots_.alive_[slot] = 0;
+        slots_.order_[SlotTable::kGuard + --at.live] = slot;
+      }
     } else {
-      if (name - kAgeRing >= slots_.used()) return false;
-      slot = static_cast<Slot>(name - kAgeRing);
+      valid_ &= kind == EventKind::free;
     }
-    if (row.frees != 0 && slot != kNoSlot) slots_.release(slot);
   } else if (kind == EventKind::arena_alloc) {
     slot = arenas_++;
-    if (arenas_ > kMaxLiveBlocks) return false;
+    valid_ &= arenas_ <= kMaxLiveBlocks;
   } else if (kind == EventKind::arena_free) {
-    if (name > arenas_) return false;
+    valid_ &= name <= arenas_;
     if (name != kNoName) slot = arenas_ - static_cast<std::uint32_t>(name);
   } else if (has_name(kind)) {
-    if (name >= (kind == EventKind::mark ? marks : kMaxContexts)) return false;
+    valid_ &= name < (kind == EventKind::mark ? marks : kMaxContexts);
     slot = static_cast<Slot>(name);
   }
-  event = with_slot(low, slot);
+  const Event event = with_slot(low, slot);
   words_used_ += event.wide_words();
+  return event;
+}
+
+// Leaves the block's slot in at.named_slot. Clears valid_ and returns false if there is none such.
+bool EventDecoder::find_block(NameForm form, std::uint64_t value, Position& at) {
+  if (form == NameForm::slot) {
+    const std::uint64_t slot = at.named_slot + unzigzag(value);
+    if (slot >= at.used) return valid_ = false;
+    at.named_slot = static_cast<Slot>(slot);
+    return true;
+  }
+  const std::uint64_t number =
+      form == NameForm::difference ? at.named + unzigzag(value) : at.allocations - value;
+  if (at.allocations - number - 1 >= std::min<std::uint64_t>(at.allocations, kAgeRing - 1))
+    return valid_ = false;
+  at.named = number;
+  at.named_slot = slots_.ring_[number % kAgeRing];
   return true;
 }
 

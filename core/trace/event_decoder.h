@@ -28,31 +28,48 @@ class EventDecoder {
   [[nodiscard]] std::uint64_t next_event() const noexcept { return next_event_; }
 
  private:
-  // One token's meaning, ready to be executed. flags == 0: nothing needs to be looked up.
+  // One token's meaning, ready to be executed.
   struct Row {
-    std::uint32_t low = 0;   // the event's first half
-    std::uint32_t name = 0;  // an age; 0 for allocations
+    std::uint32_t low = 0;        // the event's first half
+    std::int32_t offset = 0;      // the named allocation's number, less what it is counted from
+    std::uint8_t difference = 0;  // 1: counted from the allocation named last, else from the event
     std::uint8_t allocates = 0;
     std::uint8_t frees = 0;
     std::uint8_t flags = 0;
-    std::uint8_t code = 0;
+    NameForm form = NameForm::age;
   };
-  enum RowFlag : std::uint8_t { kOperandsInColumns = 1, kRare = 2, kNoRow = 4 };
+  enum RowFlag : std::uint8_t {
+    kSizeInColumn = 1,
+    kNameInColumn = 2,
+    kRare = 4,  // what the loop leaves to decode_rare
+    kNoRow = 8
+  };
+  // Where the loop is; kept in registers.
+  struct Position {
+    std::uint64_t allocations = 0;
+    std::uint64_t named = 0;  // number of the allocation whose block was named last
+    Slot named_slot = 0;      // and its slot
+    std::uint32_t live = 0;
+    Slot used = 0;
+    VarintReader sizes;
+    VarintReader names;
+  };
 
   EventsHead read_head(ChunkReader& chunk);
   void read_dictionary(ChunkReader& chunk);
   void read_words(ChunkReader& chunk, const EventsHead& head, std::vector<std::uint64_t>& words);
   void read_marks(ChunkReader& chunk, std::vector<std::string>& marks);
   void run(ChunkReader& chunk, const EventsHead& head, std::size_t marks, EventBatch& batch);
-  bool decode_slowly(const Row& row, std::size_t marks, Event& event);
+  Row read_entry(VarintReader& from, const ChunkReader& chunk) const;
+  Event decode_rare(const Row& row, std::size_t marks, Position& at);
+  bool find_block(NameForm form, std::uint64_t value, Position& at);
 
   SlotTable slots_;
   std::uint64_t next_event_ = 0;
   std::uint32_t arenas_ = 0;
   std::array<Row, kMaxDictionary> rows_{};
-  VarintReader sizes_;
-  VarintReader names_;
-  std::uint64_t words_used_ = 0;
+  std::uint64_t words_used_ = 0;  // in the chunk
+  bool valid_ = true;             // no event of the chunk is impossible so far
   Bytes buffer_;
   Bytes tokens_;
   Bytes sizes_buffer_;

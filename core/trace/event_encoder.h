@@ -2,7 +2,9 @@
 // (an event is one byte then), and columns of sizes and names for those that are not in it.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "core/trace/chunk.h"
@@ -12,8 +14,11 @@ namespace pymemlab {
 
 class EventEncoder {
  public:
-  // `name` as in event_coding.h; 0 for kinds that have none.
-  void add(Event event, std::uint32_t name) { pending_.push_back({event, name}); }
+  EventEncoder();
+
+  void add(Event event, Name name) {
+    pending_.push_back({event, static_cast<std::uint32_t>(name.form) << kFormShift | name.value});
+  }
   void add_word(std::uint64_t word) { words_.push_back(word); }
   void add_mark_text(std::string_view text);
 
@@ -22,35 +27,41 @@ class EventEncoder {
 
   // Adds the columns to `chunk`. `head` gives first_event, allocations and flags.
   void encode(EventsHead head, ChunkBuilder& chunk);
-  // The events and words as a reader would see them, for the digest; valid until clear().
+  // The events as a reader would see them, for the digest.
   [[nodiscard]] std::vector<Event> events() const;
   [[nodiscard]] const std::vector<std::uint64_t>& words() const noexcept { return words_; }
   void clear();
 
  private:
+  static constexpr std::uint32_t kFormShift = 30;  // a zigzag difference of slots fits below
   struct Pending {
     Event event;
-    std::uint32_t name = 0;
+    std::uint32_t name = 0;  // form << kFormShift | value
   };
-  // What an event says but for its slot, which the reader derives: the dictionary's key.
+  // What an event says but for the slot that the reader derives. Candidates for the dictionary.
   struct Phrase {
     std::uint64_t key = 0;
     std::uint32_t count = 0;
     std::int32_t token = -1;
   };
+  static constexpr std::uint16_t kNoPhrase = 0xFFFF;
 
   static std::uint64_t key_of(const Pending& pending) noexcept;
-  Phrase& find(std::uint64_t key) noexcept;
+  [[nodiscard]] std::uint16_t find(std::uint64_t key) noexcept;
   void count_phrases();
   void make_dictionary();
+  void add_bare_entries(Bytes& entries);
+  void add_phrases(Bytes& entries);
   void emit();
 
   std::vector<Pending> pending_;
   std::vector<std::uint64_t> words_;
   Bytes marks_;
-  std::vector<Phrase> phrases_;            // open addressing, a power of two
-  std::vector<std::size_t> taken_;         // of phrases_
-  std::vector<std::int32_t> bare_tokens_;  // by event code: the entry whose operands are in columns
+  std::vector<Phrase> phrases_;           // open addressing, a fixed power of two
+  std::vector<std::uint16_t> taken_;      // of phrases_
+  std::vector<std::uint16_t> phrase_of_;  // by event; kNoPhrase where none is counted
+  std::array<std::array<std::int32_t, kNameForms>, 256> bare_tokens_{};  // by event code and form
+  std::int32_t next_token_ = 0;
   Bytes dictionary_;
   Bytes tokens_;
   Bytes sizes_;

@@ -12,16 +12,19 @@ namespace {
 
 constexpr std::size_t kHeadBytes = 36;
 
-// A column of numbers as differences from one to the next.
-Bytes differences(const std::vector<Slot>& slots) {
-  Bytes column;
-  std::uint64_t before = 0;
-  for (const Slot slot : slots) {
-    put_varint(column, zigzag(slot - before));
-    before = slot;
+// Numbers as differences from one to the next.
+class DifferenceColumn {
+ public:
+  void add(std::uint64_t value) {
+    put_varint(bytes_, zigzag(value - before_));
+    before_ = value;
   }
-  return column;
-}
+  [[nodiscard]] const Bytes& bytes() const noexcept { return bytes_; }
+
+ private:
+  Bytes bytes_;
+  std::uint64_t before_ = 0;
+};
 
 struct Columns {
   ChunkReader& chunk;
@@ -34,34 +37,44 @@ struct Columns {
     const std::size_t bytes = chunk.column(id, kMaxColumnBytes, buffer);
     return {buffer.data(), bytes};
   }
-  std::vector<Slot> slots(std::uint16_t id, Slot used) {
+  std::vector<std::uint64_t> numbers(std::uint16_t id) {
     VarintReader from = open(id);
-    std::vector<Slot> slots;
+    std::vector<std::uint64_t> numbers;
     std::uint64_t value = 0;
-    while (!from.at_end()) {
-      value += unzigzag(from.next());
-      if (value >= used) refuse();
-      slots.push_back(static_cast<Slot>(value));
-    }
-    return slots;
+    while (!from.at_end()) numbers.push_back(value += unzigzag(from.next()));
+    if (from.failed()) refuse();
+    return numbers;
   }
 };
 
-void read_blocks(Columns& columns, KeyState& state) {
-  const std::vector<Slot> slots = columns.slots(kKeySlots, state.used);
-  state.blocks.resize(slots.size());
+// Live and free slots together are all slots below `used`, each once.
+void read_slots(Columns& columns, KeyState& state, std::uint32_t live) {
+  const std::vector<std::uint64_t> slots = columns.numbers(kKeySlots);
+  const std::vector<std::uint64_t> free_slots = columns.numbers(kKeyFreeSlots);
+  if (slots.size() != live || slots.size() + free_slots.size() != state.used) columns.refuse();
   std::vector<bool> taken(state.used);
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    if (taken[slots[i]]) columns.refuse();
-    taken[slots[i]] = true;
-    state.blocks[i].slot = slots[i];
-  }
-  for (const Slot slot : state.free_slots) {
-    if (taken[slot]) columns.refuse();
+  const auto take = [&](std::uint64_t slot) {
+    if (slot >= state.used || taken[slot]) columns.refuse();
     taken[slot] = true;
-  }
-  if (slots.size() + state.free_slots.size() != state.used) columns.refuse();
+    return static_cast<Slot>(slot);
+  };
+  for (const std::uint64_t slot : slots) state.blocks.push_back({.slot = take(slot)});
+  for (const std::uint64_t slot : free_slots) state.free_slots.push_back(take(slot));
+}
 
+void read_ages(Columns& columns, KeyState& state) {
+  state.block_ages = columns.numbers(kKeyAges);
+  state.free_ages = columns.numbers(kKeyFreeAges);
+  if (state.block_ages.size() != state.blocks.size() ||
+      state.free_ages.size() != state.free_slots.size())
+    columns.refuse();
+  const auto impossible = [&](std::uint64_t age) { return age == 0 || age > state.allocations; };
+  if (std::any_of(state.block_ages.begin(), state.block_ages.end(), impossible) ||
+      std::any_of(state.free_ages.begin(), state.free_ages.end(), impossible))
+    columns.refuse();
+}
+
+void read_blocks(Columns& columns, KeyState& state) {
   VarintReader domains = columns.open(kKeyDomains);
   for (LiveBlock& block : state.blocks) {
     const std::uint64_t domain = domains.next();
@@ -72,11 +85,10 @@ void read_blocks(Columns& columns, KeyState& state) {
   VarintReader sizes = columns.open(kKeySizes);
   for (LiveBlock& block : state.blocks) block.bytes = sizes.next();
   if (sizes.failed() || !sizes.at_end()) columns.refuse();
-  VarintReader addresses = columns.open(kKeyAddresses);
-  if (addresses.at_end()) return;
-  std::uint64_t address = 0;
-  for (LiveBlock& block : state.blocks) block.address = address += unzigzag(addresses.next());
-  if (addresses.failed() || !addresses.at_end()) columns.refuse();
+  const std::vector<std::uint64_t> addresses = columns.numbers(kKeyAddresses);
+  if (addresses.empty()) return;
+  if (addresses.size() != state.blocks.size()) columns.refuse();
+  for (std::size_t i = 0; i < addresses.size(); ++i) state.blocks[i].address = addresses[i];
 }
 
 }  // namespace
@@ -90,31 +102,36 @@ void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk) {
   put_fixed(head, state.arenas);
   put_fixed(head, state.thread);
   put_fixed(head, state.interpreter);
-  Bytes slots;
+  DifferenceColumn slots;
+  DifferenceColumn ages;
+  DifferenceColumn free_slots;
+  DifferenceColumn free_ages;
+  DifferenceColumn block_addresses;
   Bytes domains;
   Bytes sizes;
-  Bytes block_addresses;
-  LiveBlock before;
   for (const LiveBlock& block : state.blocks) {
-    put_varint(slots, zigzag(std::uint64_t{block.slot} - before.slot));
+    slots.add(block.slot);
     put_varint(domains, index(block.domain));
     put_varint(sizes, block.bytes);
-    if (addresses) put_varint(block_addresses, zigzag(block.address - before.address));
-    before = block;
+    if (addresses) block_addresses.add(block.address);
   }
+  for (const std::uint64_t age : state.block_ages) ages.add(age);
+  for (const Slot slot : state.free_slots) free_slots.add(slot);
+  for (const std::uint64_t age : state.free_ages) free_ages.add(age);
   Bytes marks;
   for (const std::string& text : state.marks) {
     put_varint(marks, text.size());
     marks.insert(marks.end(), text.begin(), text.end());
   }
   chunk.add(kKeyHead, head);
-  chunk.add(kKeyRing, differences(state.ring));
-  chunk.add(kKeyFreeSlots, differences(state.free_slots));
-  chunk.add(kKeySlots, slots);
+  chunk.add(kKeySlots, slots.bytes());
+  chunk.add(kKeyAges, ages.bytes());
   chunk.add(kKeyDomains, domains);
   chunk.add(kKeySizes, sizes);
+  chunk.add(kKeyFreeSlots, free_slots.bytes());
+  chunk.add(kKeyFreeAges, free_ages.bytes());
   chunk.add(kKeyMarks, marks);
-  chunk.add(kKeyAddresses, block_addresses);
+  chunk.add(kKeyAddresses, block_addresses.bytes());
 }
 
 KeyState decode_key(ChunkReader& chunk) {
@@ -130,12 +147,9 @@ KeyState decode_key(ChunkReader& chunk) {
   state.thread = get_fixed<std::uint32_t>(from + 28);
   state.interpreter = get_fixed<std::uint32_t>(from + 32);
   if (state.used > 2 * kMaxLiveBlocks) columns.refuse();
-  state.ring = columns.slots(kKeyRing, state.used);
-  state.free_slots = columns.slots(kKeyFreeSlots, state.used);
+  read_slots(columns, state, live);
+  read_ages(columns, state);
   read_blocks(columns, state);
-  if (state.blocks.size() != live ||
-      state.ring.size() != std::min<std::uint64_t>(state.allocations, kAgeRing))
-    columns.refuse();
   VarintReader marks = columns.open(kKeyMarks);
   while (!marks.at_end()) {
     const std::uint64_t length = marks.next();

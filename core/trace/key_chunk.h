@@ -20,25 +20,28 @@ struct KeyState {
   std::uint32_t arenas = 0;
   std::uint32_t thread = 0;
   std::uint32_t interpreter = 0;
-  std::vector<Slot> ring;          // newest min(allocations, kAgeRing), oldest first
-  std::vector<Slot> free_slots;    // the newest freed first
-  std::vector<LiveBlock> blocks;   // in the order of their allocation
-  std::vector<std::string> marks;  // texts so far
+  std::vector<LiveBlock> blocks;          // in the order of their allocation
+  std::vector<std::uint64_t> block_ages;  // of each: 1 is the newest allocation
+  std::vector<Slot> free_slots;           // the newest freed first
+  std::vector<std::uint64_t> free_ages;   // of each slot's newest allocation
+  std::vector<std::string> marks;         // texts so far
   friend bool operator==(const KeyState&, const KeyState&) = default;
 };
 
 enum KeyColumn : std::uint16_t {
   kKeyHead = 1,
-  kKeyRing = 2,
-  kKeyFreeSlots = 3,
-  kKeySlots = 4,
-  kKeyDomains = 5,
-  kKeySizes = 6,
-  kKeyMarks = 7,
+  kKeySlots = 2,
+  kKeyAges = 3,
+  kKeyDomains = 4,
+  kKeySizes = 5,
+  kKeyFreeSlots = 6,
+  kKeyFreeAges = 7,
+  kKeyMarks = 8,
   kKeyAddresses = kOptionalColumn | 1,
 };
-inline constexpr std::array<std::uint16_t, 8> kKeyColumns = {
-    kKeyHead, kKeyRing, kKeyFreeSlots, kKeySlots, kKeyDomains, kKeySizes, kKeyMarks, kKeyAddresses};
+inline constexpr std::array<std::uint16_t, 9> kKeyColumns = {
+    kKeyHead,      kKeySlots,    kKeyAges,  kKeyDomains,  kKeySizes,
+    kKeyFreeSlots, kKeyFreeAges, kKeyMarks, kKeyAddresses};
 
 // Adds the columns to `chunk`.
 void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk);

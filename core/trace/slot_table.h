@@ -5,9 +5,10 @@
 //             [ live .. used )     free slots, the newest freed first
 //             [ used .. )          order_[i] == i: slots never taken, in their order
 //
-// An allocation takes order_[live++]; a free of a live slot stores order_[--live]. So
-// live == |live slots| and used == the largest `live` there ever was. A free of a dead slot changes
-// nothing, and so does a realloc of one: the slot stays dead.
+// (Positions here are shifted by kGuard in memory.) An allocation takes order_[live++]; a free of a
+// live slot stores order_[--live]. So live == |live slots| and used == the largest `live` there
+// ever was. A free of a dead slot changes nothing, and so does a realloc of one: the slot stays
+// dead.
 #pragma once
 
 #include <algorithm>
@@ -20,15 +21,18 @@
 namespace pymemlab {
 
 // Allocations whose slots are remembered, so that an age can name their blocks.
-inline constexpr std::uint32_t kAgeRing = 1u << 16;
+inline constexpr std::uint32_t kAgeRing = 1u << 20;
 
 class SlotTable {
  public:
+  // Entries in front of order_, which the decoder's loop may overwrite.
+  static constexpr std::size_t kGuard = 1;
+
   SlotTable() : ring_(kAgeRing) { make_room(1); }
 
   // REQUIRES: room for one more (make_room).
   Slot allocate() noexcept {
-    const Slot slot = order_[live_++];
+    const Slot slot = order_[kGuard + live_++];
     used_ = std::max(used_, live_);
     alive_[slot] = 1;
     ring_[allocations_++ % kAgeRing] = slot;
@@ -38,46 +42,40 @@ class SlotTable {
   bool release(Slot slot) noexcept {
     if (alive_[slot] == 0) return false;
     alive_[slot] = 0;
-    order_[--live_] = slot;
+    order_[kGuard + --live_] = slot;
     return true;
   }
 
   // After this, `allocations` more may follow.
   void make_room(std::uint32_t allocations) {
     const std::size_t wanted = std::size_t{live_} + allocations + 1;
-    if (order_.size() >= wanted) return;
-    const std::size_t before = order_.size();
+    if (alive_.size() >= wanted) return;
+    const std::size_t before = alive_.size();
     const std::size_t after = std::max(wanted, before + before / 2);
-    order_.resize(after);
+    order_.resize(kGuard + after);
     alive_.resize(after);
-    for (std::size_t i = before; i < after; ++i) order_[i] = static_cast<Slot>(i);
+    for (std::size_t i = before; i < after; ++i) order_[kGuard + i] = static_cast<Slot>(i);
   }
 
   [[nodiscard]] bool alive(Slot slot) const noexcept { return alive_[slot] != 0; }
   [[nodiscard]] std::uint32_t live() const noexcept { return live_; }
   [[nodiscard]] Slot used() const noexcept { return used_; }
   [[nodiscard]] std::uint64_t allocations() const noexcept { return allocations_; }
-  // The slot of the `age`th newest allocation. REQUIRES: 1 <= age < kAgeRing, age <= allocations().
-  [[nodiscard]] Slot aged(std::uint32_t age) const noexcept {
-    return ring_[(allocations_ - age) % kAgeRing];
+  // The slot that allocation `number`, counted from 0, took.
+  // REQUIRES: number < allocations() <= number + kAgeRing.
+  [[nodiscard]] Slot allocated(std::uint64_t number) const noexcept {
+    return ring_[number % kAgeRing];
   }
   // The free slots, the newest freed first.
-  [[nodiscard]] const Slot* free_begin() const noexcept { return order_.data() + live_; }
-  [[nodiscard]] const Slot* free_end() const noexcept { return order_.data() + used_; }
+  [[nodiscard]] const Slot* free_begin() const noexcept { return order_.data() + kGuard + live_; }
+  [[nodiscard]] const Slot* free_end() const noexcept { return order_.data() + kGuard + used_; }
 
-  // The slots of the newest min(allocations(), kAgeRing) allocations, oldest first.
-  [[nodiscard]] std::vector<Slot> ring() const {
-    std::vector<Slot> slots(
-        static_cast<std::size_t>(std::min<std::uint64_t>(allocations_, kAgeRing)));
-    for (std::size_t i = 0; i < slots.size(); ++i)
-      slots[i] = ring_[(allocations_ - slots.size() + i) % kAgeRing];
-    return slots;
+  // A table as a key chunk describes it. REQUIRES: `free_slots` are distinct and below `used`.
+  void restore(std::uint64_t allocations, Slot used, const std::vector<Slot>& free_slots);
+  // The slot's newest allocation was the `age`th newest of all. REQUIRES: after restore.
+  void remember(Slot slot, std::uint64_t age) noexcept {
+    if (age < kAgeRing) ring_[(allocations_ - age) % kAgeRing] = slot;
   }
-
-  // A table as a key chunk describes it. REQUIRES: `free_slots` are distinct and below `used`;
-  // `ring` has the slots of the newest min(allocations, kAgeRing) allocations, oldest first.
-  void restore(std::uint64_t allocations, Slot used, const std::vector<Slot>& free_slots,
-               const std::vector<Slot>& ring);
 
  private:
   friend class EventDecoder;  // its loop keeps these in registers
@@ -91,17 +89,15 @@ class SlotTable {
 };
 
 inline void SlotTable::restore(std::uint64_t allocations, Slot used,
-                               const std::vector<Slot>& free_slots, const std::vector<Slot>& ring) {
+                               const std::vector<Slot>& free_slots) {
   *this = SlotTable();
   make_room(used);
   std::fill_n(alive_.begin(), used, std::uint8_t{1});
   used_ = used;
   live_ = used - static_cast<Slot>(free_slots.size());
-  std::copy(free_slots.begin(), free_slots.end(), order_.begin() + std::ptrdiff_t(live_));
+  std::copy(free_slots.begin(), free_slots.end(), order_.begin() + std::ptrdiff_t(kGuard + live_));
   for (const Slot slot : free_slots) alive_[slot] = 0;
   allocations_ = allocations;
-  for (std::size_t i = 0; i < ring.size(); ++i)
-    ring_[(allocations - ring.size() + i) % kAgeRing] = ring[i];
 }
 
 }  // namespace pymemlab

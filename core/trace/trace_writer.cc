@@ -35,18 +35,18 @@ class TraceWriter::Impl {
  private:
   // What a key chunk needs to know of a slot's block, and what dates it for its age.
   struct Block {
-    std::uint64_t birth = 0;  // number of its allocation, from 1
+    std::uint64_t birth = 0;  // number of its allocation, from 0
     std::uint64_t bytes = 0;
     Domain domain = Domain::raw;
   };
 
   Slot take_slot(const Operation& operation);
-  std::uint32_t name_of(Slot slot) const noexcept;
-  std::uint32_t name_and_apply(const Operation& operation);
+  Name name_block(Slot slot) noexcept;
+  Name name_and_apply(const Operation& operation);
   std::uint32_t add_size(const Operation& operation);
   void add_words(const Operation& operation);
   void add_address(const Operation& operation, Slot slot);
-  void add_event(const Operation& operation, std::uint32_t size, Slot slot, std::uint32_t name);
+  void add_event(const Operation& operation, std::uint32_t size, Slot slot, Name name);
   void write_metadata();
   void write_key();
   void write_chunk(std::uint32_t tag);
@@ -68,6 +68,8 @@ class TraceWriter::Impl {
   std::uint64_t offset_ = 0;
   std::uint64_t first_event_ = 0;  // of the chunk under construction
   std::uint64_t chunk_allocations_ = 0;
+  std::uint64_t last_birth_ = ~std::uint64_t{0};  // of the block named last in the chunk
+  Slot last_slot_ = 0;
   std::uint32_t chunk_flags_ = kAddressesAfresh;
   std::uint32_t chunks_since_key_ = 0;
   std::uint64_t bytes_since_key_ = 0;
@@ -97,7 +99,7 @@ Slot TraceWriter::Impl::append(const Operation& operation) {
   PYMEMLAB_CHECK(!finished_);
   slots_.make_room(1);
   Slot slot = operation.slot;
-  std::uint32_t name = kNoName;
+  Name name;
   if (takes_new_slot(operation.kind)) {
     slot = operation.failed ? kNoSlot : take_slot(operation);
   } else {
@@ -119,43 +121,57 @@ Slot TraceWriter::Impl::take_slot(const Operation& operation) {
                      file_.path(), kMaxLiveBlocks);
   const Slot slot = slots_.allocate();
   if (slot >= blocks_.size()) blocks_.resize(std::max<std::size_t>(slot + 1, 2 * blocks_.size()));
-  blocks_[slot] = {slots_.allocations(), operation.bytes(), operation.domain};
+  blocks_[slot] = {slots_.allocations() - 1, operation.bytes(), operation.domain};
   return slot;
 }
 
-// The age while the ring has it. A slot's newest allocation names it, be it dead or live.
-std::uint32_t TraceWriter::Impl::name_of(Slot slot) const noexcept {
+// Whichever of age and difference is the smaller number; the slot when the ring has forgotten it.
+Name TraceWriter::Impl::name_block(Slot slot) noexcept {
   PYMEMLAB_CHECK(slot < slots_.used());
-  const std::uint64_t age = slots_.allocations() - blocks_[slot].birth + 1;
-  return age < kAgeRing ? static_cast<std::uint32_t>(age) : kAgeRing + slot;
+  const std::uint64_t birth = blocks_[slot].birth;
+  const std::uint64_t age = slots_.allocations() - birth;
+  const std::uint64_t difference = zigzag(birth - last_birth_);
+  Name name;
+  if (age >= kAgeRing) {
+    name = {NameForm::slot, static_cast<std::uint32_t>(zigzag(std::uint64_t{slot} - last_slot_))};
+  } else if (age <= difference) {
+    name = {NameForm::age, static_cast<std::uint32_t>(age)};
+  } else {
+    name = {NameForm::difference, static_cast<std::uint32_t>(difference)};
+  }
+  if (name.form != NameForm::slot) last_birth_ = birth;
+  last_slot_ = slot;
+  return name;
 }
 
-std::uint32_t TraceWriter::Impl::name_and_apply(const Operation& operation) {
+Name TraceWriter::Impl::name_and_apply(const Operation& operation) {
   const Slot slot = operation.slot;
   switch (operation.kind) {
     case EventKind::realloc: {
-      const std::uint32_t name = name_of(slot);
+      const Name name = name_block(slot);
       if (!operation.failed) {
         blocks_[slot].bytes = operation.bytes();
         blocks_[slot].domain = operation.domain;
       }
       return name;
     }
-    case EventKind::realloc_begin: return name_of(slot);
+    case EventKind::realloc_begin: return name_block(slot);
     case EventKind::free: {
-      if (slot == kNoSlot) return kNoName;
-      const std::uint32_t name = name_of(slot);
+      if (slot == kNoSlot) return {};
+      const Name name = name_block(slot);
       if (slots_.release(slot) && options_.addresses) addresses_.freed(slot);
       return name;
     }
-    case EventKind::arena_alloc: ++arenas_; return kNoName;
+    case EventKind::arena_alloc: ++arenas_; return {};
     case EventKind::arena_free:
       PYMEMLAB_CHECK(slot == kNoSlot || slot < arenas_);
-      return slot == kNoSlot ? kNoName : arenas_ - slot;
-    case EventKind::thread: PYMEMLAB_CHECK(slot < kMaxContexts); return thread_ = slot;
-    case EventKind::interpreter: PYMEMLAB_CHECK(slot < kMaxContexts); return interpreter_ = slot;
-    case EventKind::mark: PYMEMLAB_CHECK(slot < marks_.size()); return slot;
-    default: return kNoName;
+      return {.value = slot == kNoSlot ? kNoName : arenas_ - slot};
+    case EventKind::thread: PYMEMLAB_CHECK(slot < kMaxContexts); return {.value = thread_ = slot};
+    case EventKind::interpreter:
+      PYMEMLAB_CHECK(slot < kMaxContexts);
+      return {.value = interpreter_ = slot};
+    case EventKind::mark: PYMEMLAB_CHECK(slot < marks_.size()); return {.value = slot};
+    default: return {};
   }
 }
 
@@ -187,7 +203,7 @@ void TraceWriter::Impl::add_words(const Operation& operation) {
 // Flags and domains that mean nothing for a kind are left out, so that equal streams are equal
 // bits.
 void TraceWriter::Impl::add_event(const Operation& operation, std::uint32_t size, Slot slot,
-                                  std::uint32_t name) {
+                                  Name name) {
   const bool request = is_request(operation.kind);
   const bool failed = operation.kind == EventKind::arena_alloc
                           ? operation.address == 0
@@ -239,6 +255,8 @@ void TraceWriter::Impl::flush_chunk() {
   bytes_since_key_ += offset_ - before;
   first_event_ += events.size();
   chunk_allocations_ = slots_.allocations();
+  last_birth_ = slots_.allocations() - 1;
+  last_slot_ = 0;
   chunk_flags_ = 0;
   encoder_.clear();
   address_tokens_.clear();
@@ -259,9 +277,10 @@ void TraceWriter::Impl::write_key() {
                  .arenas = arenas_,
                  .thread = thread_,
                  .interpreter = interpreter_,
-                 .ring = slots_.ring(),
-                 .free_slots = {slots_.free_begin(), slots_.free_end()},
                  .blocks = {},
+                 .block_ages = {},
+                 .free_slots = {slots_.free_begin(), slots_.free_end()},
+                 .free_ages = {},
                  .marks = marks_};
   std::vector<Slot> live;
   live.reserve(slots_.live());
@@ -269,10 +288,13 @@ void TraceWriter::Impl::write_key() {
     if (slots_.alive(slot)) live.push_back(slot);
   std::sort(live.begin(), live.end(),
             [this](Slot a, Slot b) { return blocks_[a].birth < blocks_[b].birth; });
-  state.blocks.reserve(live.size());
-  for (const Slot slot : live)
+  for (const Slot slot : live) {
     state.blocks.push_back(
         {slot, blocks_[slot].domain, blocks_[slot].bytes, addresses_.address_of(slot)});
+    state.block_ages.push_back(slots_.allocations() - blocks_[slot].birth);
+  }
+  for (const Slot slot : state.free_slots)
+    state.free_ages.push_back(slots_.allocations() - blocks_[slot].birth);
   encode_key(state, options_.addresses, builder_);
   const std::uint64_t before = offset_;
   write_chunk(kKeyTag);
