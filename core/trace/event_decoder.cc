@@ -71,6 +71,8 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   const EventKind kind = event.kind();
   row.allocates = takes_new_slot(kind) && !event.failed() ? 1 : 0;
   row.frees = kind == EventKind::free ? 1 : 0;
+  row.live = static_cast<std::int8_t>(row.allocates - row.frees);
+  row.offset = -row.allocates;  // so that an allocation passes the check of ages
   row.difference = row.form == NameForm::difference ? 1 : 0;
   if (row.form != NameForm::age && !names_block(kind))
     refuse(chunk, "a dictionary entry that names a block where there is none");
@@ -86,8 +88,9 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   if (from.failed() || size > Event::kWide || name >= 2 * kAgeRing || row.form == NameForm::slot)
     refuse(chunk, "a dictionary entry with a size or name that may not stand there");
   row.low |= static_cast<std::uint32_t>(size) << 8;
-  row.offset = row.form == NameForm::difference ? static_cast<std::int32_t>(unzigzag(name))
-                                                : -static_cast<std::int32_t>(name);
+  if (has_name(kind))
+    row.offset = row.form == NameForm::difference ? static_cast<std::int32_t>(unzigzag(name))
+                                                  : -static_cast<std::int32_t>(name);
   const bool no_block = row.form == NameForm::age && name == kNoName && row.allocates == 0;
   if (!common || no_block || with_slot(row.low, 0).wide_words() != 0) row.flags = kRare;
   return row;
@@ -116,36 +119,28 @@ void EventDecoder::read_marks(ChunkReader& chunk, std::vector<std::string>& mark
   }
 }
 
-// The common events run without a branch that depends on the data: allocations and frees differ in
-// masks. What is stored for nothing then changes nothing: ring[allocations] is out of every age's
-// reach, and order[-1 .. live) is not used.
+// The common events run without a branch between allocations and frees: what either stores for
+// nothing changes nothing, for the ring's place beyond the newest allocation and order[-1 .. live)
+// are not used.
 void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t marks,
                        EventBatch& batch) {
-  if (chunk.column(kEventsTokens, head.events, tokens_) != head.events)
-    refuse(chunk, "not one token an event");
-  const std::size_t most = std::size_t{head.events} * kVarintMaxBytes;
-  const std::size_t sizes = chunk.column(kEventsSizes, most, sizes_buffer_);
-  const std::size_t names = chunk.column(kEventsNames, most, names_buffer_);
+  open_columns(chunk, head);
   slots_.make_room(head.events);
   batch.events.resize(head.events);
-  words_used_ = 0;
-  valid_ = true;
   Position at{.allocations = slots_.allocations_,
               .named = slots_.allocations_ - 1,
               .live = slots_.live_,
-              .used = slots_.used_,
-              .sizes = VarintReader(sizes_buffer_.data(), sizes),
-              .names = VarintReader(names_buffer_.data(), names)};
+              .used = slots_.used_};
   Slot* const order = slots_.order_.data() + SlotTable::kGuard;
   Slot* const ring = slots_.ring_.data();
+  const std::uint64_t ring_mask = slots_.ring_mask_;
   std::uint8_t* const alive = slots_.alive_.data();
   const std::uint8_t* const tokens = tokens_.data();
   Event* const out = batch.events.data();
-  bool impossible = false;
   for (std::size_t i = 0; i < head.events; ++i) {
     const Row& row = rows_[tokens[i]];
-    std::uint64_t offset = static_cast<std::uint64_t>(std::int64_t{row.offset});
     std::uint32_t low = row.low;
+    std::uint64_t offset = static_cast<std::uint64_t>(std::int64_t{row.offset});
     if (row.flags != 0) [[unlikely]] {
       if ((row.flags & kRare) != 0) {
         Position rare = at;
@@ -153,82 +148,104 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
         at = rare;
         continue;
       }
-      if ((row.flags & kSizeInColumn) != 0) {
-        const std::uint64_t size = at.sizes.next();
-        impossible |= size > Event::kWide;
-        low |= static_cast<std::uint32_t>(size) << 8;
-        words_used_ += with_slot(low, 0).wide_words();
-      }
+      if ((row.flags & kSizeInColumn) != 0) low = take_size(low);
       if ((row.flags & kNameInColumn) != 0) {
-        const std::uint64_t name = at.names.next();
-        if (row.form == NameForm::age && name == kNoName) {
-          impossible |= row.frees == 0;
-          out[i] = with_slot(low, kNoSlot);
-          continue;
-        }
+        const std::uint64_t name = names_.next();
         offset = row.form == NameForm::difference ? unzigzag(name) : std::uint64_t{0} - name;
       }
     }
     const std::uint32_t allocates = row.allocates;
     const std::uint64_t number = (row.difference != 0 ? at.named : at.allocations) + offset;
     const std::uint64_t age = at.allocations - number;
-    impossible |=
-        allocates == 0 && age - 1 >= std::min<std::uint64_t>(at.allocations, kAgeRing - 1);
-    const Slot named = ring[number % kAgeRing];
+    if (age - 1 >= kAgeRing - 1 || age > at.allocations + allocates) [[unlikely]] {
+      valid_ &= age == 0 && row.frees != 0 && row.form == NameForm::age;
+      out[i] = with_slot(low, kNoSlot);
+      continue;
+    }
+    const Slot named = ring[number & ring_mask];
     const Slot slot = allocates != 0 ? order[at.live] : named;
-    ring[at.allocations % kAgeRing] = slot;
     const std::uint32_t was_alive = alive[slot];
-    const std::uint32_t frees = row.frees & was_alive;
-    at.live += allocates - frees;
-    order[std::ptrdiff_t{at.live} - 1 + std::ptrdiff_t(frees)] = slot;
-    alive[slot] = static_cast<std::uint8_t>(allocates | (was_alive ^ frees));
+    if (row.frees > was_alive) [[unlikely]] {
+      at.named = number;
+      out[i] = with_slot(low, slot);
+      continue;
+    }
+    ring[at.allocations & ring_mask] = slot;
+    at.live += static_cast<std::uint32_t>(std::int32_t{row.live});
+    order[std::ptrdiff_t{at.live} - 1 + row.frees] = slot;
+    alive[slot] = static_cast<std::uint8_t>(allocates | (was_alive ^ row.frees));
     at.allocations += allocates;
     at.used = std::max(at.used, at.live);
     at.named = allocates != 0 ? at.named : number;
-    at.named_slot = allocates != 0 ? at.named_slot : slot;
     out[i] = with_slot(low, slot);
   }
   slots_.allocations_ = at.allocations;
   slots_.live_ = at.live;
   slots_.used_ = at.used;
-  if (impossible || !valid_ || at.sizes.failed() || at.names.failed())
+  check_columns(chunk, head);
+}
+
+void EventDecoder::open_columns(ChunkReader& chunk, const EventsHead& head) {
+  if (chunk.column(kEventsTokens, head.events, tokens_) != head.events)
+    refuse(chunk, "not one token an event");
+  const std::size_t most = std::size_t{head.events} * kVarintMaxBytes;
+  const std::size_t sizes = chunk.column(kEventsSizes, most, sizes_buffer_);
+  const std::size_t names = chunk.column(kEventsNames, most, names_buffer_);
+  sizes_ = VarintReader(sizes_buffer_.data(), sizes);
+  names_ = VarintReader(names_buffer_.data(), names);
+  named_slot_ = 0;
+  words_used_ = 0;
+  valid_ = true;
+}
+
+void EventDecoder::check_columns(const ChunkReader& chunk, const EventsHead& head) const {
+  if (!valid_ || sizes_.failed() || names_.failed())
     refuse(chunk, "an event whose token, size or name means nothing here");
-  if (!at.sizes.at_end() || !at.names.at_end()) refuse(chunk, "sizes or names left over");
+  if (!sizes_.at_end() || !names_.at_end()) refuse(chunk, "sizes or names left over");
   if (words_used_ != head.wide_words) refuse(chunk, "not the side words its events take");
+}
+
+// The event's first half with its size from the column.
+std::uint32_t EventDecoder::take_size(std::uint32_t low) {
+  const std::uint64_t size = sizes_.next();
+  valid_ &= size <= Event::kWide;
+  low |= static_cast<std::uint32_t>(size) << 8;
+  words_used_ += with_slot(low, 0).wide_words();
+  return low;
 }
 
 // Everything that carries more than a size and a recent block. Clears valid_ for what cannot be.
 Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at) {
+  if ((row.flags & kNoRow) != 0) {
+    valid_ = false;
+    return {};
+  }
   std::uint32_t low = row.low;
-  const Event bare = with_slot(low, kNoSlot);
-  const EventKind kind = bare.kind();
+  const EventKind kind = with_slot(low, 0).kind();
+  if ((row.flags & kSizeInColumn) != 0) {
+    low = take_size(low);
+  } else {
+    words_used_ += with_slot(low, 0).wide_words();
+  }
   std::uint64_t name = row.form == NameForm::difference
                            ? zigzag(static_cast<std::uint64_t>(std::int64_t{row.offset}))
                            : static_cast<std::uint64_t>(-std::int64_t{row.offset});
-  if ((row.flags & kSizeInColumn) != 0) {
-    const std::uint64_t size = at.sizes.next();
-    valid_ &= size <= Event::kWide;
-    low |= static_cast<std::uint32_t>(size) << 8;
-  }
-  if ((row.flags & kNameInColumn) != 0) name = at.names.next();
+  if ((row.flags & kNameInColumn) != 0) name = names_.next();
   Slot slot = kNoSlot;
-  if ((row.flags & kNoRow) != 0) {
-    valid_ = false;
-  } else if (row.allocates != 0) {
+  if (row.allocates != 0) {
     slot = slots_.order_[SlotTable::kGuard + at.live++];
     at.used = std::max(at.used, at.live);
     slots_.alive_[slot] = 1;
-    slots_.ring_[at.allocations++ % kAgeRing] = slot;
+    slots_.ring_[at.allocations++ & slots_.ring_mask_] = slot;
   } else if (names_block(kind)) {
     if (row.form != NameForm::age || name != kNoName) {
-      if (!find_block(row.form, name, at)) return bare;
-      slot = at.named_slot;
-      if (row.frees != 0 && slots_.alive_[slot] != 0) {
-        slots_.alive_[slot] = 0;
-        slots_.order_[SlotTable::kGuard + --at.live] = slot;
-      }
+      slot = find_block(row.form, name, at);
     } else {
       valid_ &= kind == EventKind::free;
+    }
+    if (row.frees != 0 && slot != kNoSlot && slots_.alive_[slot] != 0) {
+      slots_.alive_[slot] = 0;
+      slots_.order_[SlotTable::kGuard + --at.live] = slot;
     }
   } else if (kind == EventKind::arena_alloc) {
     slot = arenas_++;
@@ -236,30 +253,31 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
   } else if (kind == EventKind::arena_free) {
     valid_ &= name <= arenas_;
     if (name != kNoName) slot = arenas_ - static_cast<std::uint32_t>(name);
+    words_used_ += with_slot(low, slot).wide_words() - with_slot(low, 0).wide_words();
   } else if (has_name(kind)) {
     valid_ &= name < (kind == EventKind::mark ? marks : kMaxContexts);
     slot = static_cast<Slot>(name);
   }
-  const Event event = with_slot(low, slot);
-  words_used_ += event.wide_words();
-  return event;
+  return with_slot(low, slot);
 }
 
-// Leaves the block's slot in at.named_slot. Clears valid_ and returns false if there is none such.
-bool EventDecoder::find_block(NameForm form, std::uint64_t value, Position& at) {
+// The slot of a block by its name; clears valid_ if there is none such.
+Slot EventDecoder::find_block(NameForm form, std::uint64_t value, Position& at) {
   if (form == NameForm::slot) {
-    const std::uint64_t slot = at.named_slot + unzigzag(value);
-    if (slot >= at.used) return valid_ = false;
-    at.named_slot = static_cast<Slot>(slot);
-    return true;
+    named_slot_ += unzigzag(value);
+    if (named_slot_ < at.used) return static_cast<Slot>(named_slot_);
+    valid_ = false;
+    return kNoSlot;
   }
   const std::uint64_t number =
       form == NameForm::difference ? at.named + unzigzag(value) : at.allocations - value;
-  if (at.allocations - number - 1 >= std::min<std::uint64_t>(at.allocations, kAgeRing - 1))
-    return valid_ = false;
+  const std::uint64_t age = at.allocations - number;
+  if (age - 1 >= kAgeRing - 1 || age > at.allocations) {
+    valid_ = false;
+    return kNoSlot;
+  }
   at.named = number;
-  at.named_slot = slots_.ring_[number % kAgeRing];
-  return true;
+  return slots_.ring_[number & slots_.ring_mask_];
 }
 
 }  // namespace pymemlab

@@ -30,11 +30,12 @@ class EventDecoder {
  private:
   // One token's meaning, ready to be executed.
   struct Row {
-    std::uint32_t low = 0;        // the event's first half
-    std::int32_t offset = 0;      // the named allocation's number, less what it is counted from
-    std::uint8_t difference = 0;  // 1: counted from the allocation named last, else from the event
-    std::uint8_t allocates = 0;
+    std::uint32_t low = 0;       // the event's first half
+    std::int32_t offset = 0;     // the named allocation's number, less what it is counted from
+    std::int8_t live = 0;        // what it adds to the number of live blocks
+    std::uint8_t allocates = 0;  // 1 if so; the others likewise
     std::uint8_t frees = 0;
+    std::uint8_t difference = 0;  // counted from the allocation named last, else from the newest
     std::uint8_t flags = 0;
     NameForm form = NameForm::age;
   };
@@ -47,12 +48,9 @@ class EventDecoder {
   // Where the loop is; kept in registers.
   struct Position {
     std::uint64_t allocations = 0;
-    std::uint64_t named = 0;  // number of the allocation whose block was named last
-    Slot named_slot = 0;      // and its slot
+    std::uint64_t named = 0;  // number of the allocation that an age or difference named last
     std::uint32_t live = 0;
     Slot used = 0;
-    VarintReader sizes;
-    VarintReader names;
   };
 
   EventsHead read_head(ChunkReader& chunk);
@@ -61,13 +59,19 @@ class EventDecoder {
   void read_marks(ChunkReader& chunk, std::vector<std::string>& marks);
   void run(ChunkReader& chunk, const EventsHead& head, std::size_t marks, EventBatch& batch);
   Row read_entry(VarintReader& from, const ChunkReader& chunk) const;
+  void open_columns(ChunkReader& chunk, const EventsHead& head);
+  void check_columns(const ChunkReader& chunk, const EventsHead& head) const;
   Event decode_rare(const Row& row, std::size_t marks, Position& at);
-  bool find_block(NameForm form, std::uint64_t value, Position& at);
+  Slot find_block(NameForm form, std::uint64_t value, Position& at);
+  std::uint32_t take_size(std::uint32_t low);
 
   SlotTable slots_;
   std::uint64_t next_event_ = 0;
   std::uint32_t arenas_ = 0;
   std::array<Row, kMaxDictionary> rows_{};
+  VarintReader sizes_;
+  VarintReader names_;
+  std::uint64_t named_slot_ = 0;  // that went by its number last in the chunk
   std::uint64_t words_used_ = 0;  // in the chunk
   bool valid_ = true;             // no event of the chunk is impossible so far
   Bytes buffer_;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -28,14 +29,14 @@ class SlotTable {
   // Entries in front of order_, which the decoder's loop may overwrite.
   static constexpr std::size_t kGuard = 1;
 
-  SlotTable() : ring_(kAgeRing) { make_room(1); }
+  SlotTable() { make_room(1); }
 
   // REQUIRES: room for one more (make_room).
   Slot allocate() noexcept {
     const Slot slot = order_[kGuard + live_++];
     used_ = std::max(used_, live_);
     alive_[slot] = 1;
-    ring_[allocations_++ % kAgeRing] = slot;
+    ring_[allocations_++ & ring_mask_] = slot;
     return slot;
   }
   // Returns whether the slot was live. REQUIRES: slot < used().
@@ -48,6 +49,8 @@ class SlotTable {
 
   // After this, `allocations` more may follow.
   void make_room(std::uint32_t allocations) {
+    if (ring_mask_ + 1 < kAgeRing && allocations_ + allocations > ring_mask_)
+      grow_ring(allocations);
     const std::size_t wanted = std::size_t{live_} + allocations + 1;
     if (alive_.size() >= wanted) return;
     const std::size_t before = alive_.size();
@@ -64,7 +67,7 @@ class SlotTable {
   // The slot that allocation `number`, counted from 0, took.
   // REQUIRES: number < allocations() <= number + kAgeRing.
   [[nodiscard]] Slot allocated(std::uint64_t number) const noexcept {
-    return ring_[number % kAgeRing];
+    return ring_[number & ring_mask_];
   }
   // The free slots, the newest freed first.
   [[nodiscard]] const Slot* free_begin() const noexcept { return order_.data() + kGuard + live_; }
@@ -74,15 +77,25 @@ class SlotTable {
   void restore(std::uint64_t allocations, Slot used, const std::vector<Slot>& free_slots);
   // The slot's newest allocation was the `age`th newest of all. REQUIRES: after restore.
   void remember(Slot slot, std::uint64_t age) noexcept {
-    if (age < kAgeRing) ring_[(allocations_ - age) % kAgeRing] = slot;
+    if (age < kAgeRing) ring_[(allocations_ - age) & ring_mask_] = slot;
   }
 
  private:
   friend class EventDecoder;  // its loop keeps these in registers
 
+  void grow_ring(std::uint32_t allocations) {
+    const std::uint64_t wanted = std::bit_ceil(allocations_ + allocations + 1);
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, kAgeRing));
+    ring_.resize(std::max(size, ring_.size()));  // nothing has wrapped yet: places stay
+    ring_mask_ = ring_.size() - 1;
+  }
+
   std::vector<Slot> order_;
   std::vector<std::uint8_t> alive_;
+  // Allocation n's slot is at n & ring_mask_. The ring grows to kAgeRing with the trace, and always
+  // has a place beyond the newest allocation, which the decoder's loop may overwrite.
   std::vector<Slot> ring_;
+  std::uint64_t ring_mask_ = 0;
   std::uint32_t live_ = 0;
   Slot used_ = 0;
   std::uint64_t allocations_ = 0;
@@ -91,13 +104,13 @@ class SlotTable {
 inline void SlotTable::restore(std::uint64_t allocations, Slot used,
                                const std::vector<Slot>& free_slots) {
   *this = SlotTable();
+  allocations_ = allocations;
   make_room(used);
   std::fill_n(alive_.begin(), used, std::uint8_t{1});
   used_ = used;
   live_ = used - static_cast<Slot>(free_slots.size());
   std::copy(free_slots.begin(), free_slots.end(), order_.begin() + std::ptrdiff_t(kGuard + live_));
   for (const Slot slot : free_slots) alive_[slot] = 0;
-  allocations_ = allocations;
 }
 
 }  // namespace pymemlab

@@ -68,8 +68,8 @@ class TraceWriter::Impl {
   std::uint64_t offset_ = 0;
   std::uint64_t first_event_ = 0;  // of the chunk under construction
   std::uint64_t chunk_allocations_ = 0;
-  std::uint64_t last_birth_ = ~std::uint64_t{0};  // of the block named last in the chunk
-  Slot last_slot_ = 0;
+  std::uint64_t last_birth_ = ~std::uint64_t{0};  // of the block named otherwise
+  Slot last_slot_ = 0;                            // that went by its number in the chunk
   std::uint32_t chunk_flags_ = kAddressesAfresh;
   std::uint32_t chunks_since_key_ = 0;
   std::uint64_t bytes_since_key_ = 0;
@@ -139,8 +139,11 @@ Name TraceWriter::Impl::name_block(Slot slot) noexcept {
   } else {
     name = {NameForm::difference, static_cast<std::uint32_t>(difference)};
   }
-  if (name.form != NameForm::slot) last_birth_ = birth;
-  last_slot_ = slot;
+  if (name.form == NameForm::slot) {
+    last_slot_ = slot;
+  } else {
+    last_birth_ = birth;
+  }
   return name;
 }
 
