@@ -65,6 +65,7 @@ Build build_named(std::string_view name) {
     if (build_name == name) return build;
   }
   std::vector<std::string_view> names;
+  names.reserve(kBuilds.size());
   for (const auto& [build_name, build] : kBuilds) names.push_back(build_name);
   throw InputError("no build is named \"{}\": there are {}", name, fmt::join(names, ", "));
 }

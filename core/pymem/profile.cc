@@ -126,6 +126,7 @@ const Profile& profile_named(std::string_view name) {
     if (profile.name == name) return profile;
   }
   std::vector<std::string_view> names;
+  names.reserve(kProfiles.size());
   for (const Profile& profile : kProfiles) names.push_back(profile.name);
   throw InputError("no profile is named \"{}\": there are {}", name, fmt::join(names, ", "));
 }

@@ -32,6 +32,7 @@ struct Version {
   int major = 0;
   int minor = 0;
   int micro = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes <=> for a comparison with 0
   friend constexpr auto operator<=>(const Version&, const Version&) = default;
 };
 
