@@ -4,6 +4,14 @@
 #include "core/trace/varint.h"
 
 namespace pymemlab {
+namespace {
+
+[[noreturn]] void refuse(const ChunkReader& chunk) {
+  throw InputError("{}: impossible coding: an address column that does not fit its events",
+                   chunk.place());
+}
+
+}  // namespace
 
 void AddressColumn::decode(ChunkReader& chunk, const EventsHead& head, EventBatch& batch) {
   const std::size_t tokens = chunk.column(kEventsAddressTokens, head.events, tokens_);
@@ -11,44 +19,41 @@ void AddressColumn::decode(ChunkReader& chunk, const EventsHead& head, EventBatc
       chunk.column(kEventsAddressWords, tokens * kVarintMaxBytes, words_);
   if ((head.flags & kAddressesAfresh) != 0) model_.start_afresh();
   if (tokens == 0) return;
-  VarintReader words(words_.data(), word_bytes);
-  OperationCursor cursor(batch);
-  Operation operation;
-  std::vector<std::uint64_t> addresses;
-  addresses.reserve(tokens);
+  batch.addresses.resize(tokens);
+  words_left_ = VarintReader(words_.data(), word_bytes);
+  const std::uint64_t* wide = batch.wide.data();
+  std::size_t returned = 0;
   bool valid = true;
-  for (std::size_t i = 0; cursor.next(operation); ++i) {
-    if (operation.kind == EventKind::free && operation.slot != kNoSlot)
-      model_.freed(operation.slot);
-    if (!returns_block(batch.events[i])) continue;
-    if (addresses.size() == tokens) {
-      valid = false;
-      break;
+  for (const Event event : batch.events) {
+    if (event.kind() == EventKind::free) {
+      if (event.slot() != kNoSlot) model_.freed(event.slot());
+      continue;
     }
-    const AddressModel::Class wanted = AddressModel::class_of(operation.domain, operation.bytes());
-    const std::uint8_t token = tokens_[addresses.size()];
-    const std::uint64_t word = token == AddressModel::kDifference ? words.next() : 0;
-    std::uint64_t address = 0;
-    const bool moves = operation.kind == EventKind::realloc;
-    valid &= model_.address(moves ? operation.slot : kNoSlot, wanted, token, word, address);
-    if (moves) {
-      model_.reallocated(operation.slot, wanted, address);
-    } else {
-      model_.allocated(operation.slot, wanted, address);
+    if (returns_block(event)) {
+      if (returned == tokens) refuse(chunk);
+      valid &= decode_one(event, wide, tokens_[returned], batch.addresses[returned]);
+      ++returned;
     }
-    addresses.push_back(address);
+    wide += event.wide_words();
   }
-  if (!valid || addresses.size() != tokens || words.failed() || !words.at_end())
-    throw InputError("{}: impossible coding: an address column that does not fit its events",
-                     chunk.place());
-  batch.addresses = std::move(addresses);
+  if (!valid || returned != tokens || words_left_.failed() || !words_left_.at_end()) refuse(chunk);
+}
+
+bool AddressColumn::decode_one(Event event, const std::uint64_t* wide, std::uint8_t token,
+                               std::uint64_t& address) {
+  std::uint64_t bytes = event.size();
+  if (event.size() == Event::kWide)
+    bytes = event.kind() == EventKind::calloc ? wide[0] * wide[1] : wide[0];
+  const AddressModel::Class wanted = AddressModel::class_of(event.domain(), bytes);
+  const std::uint64_t word = token == AddressModel::kDifference ? words_left_.next() : 0;
+  return model_.decode(event.slot(), event.kind() == EventKind::realloc, wanted, token, word,
+                       address);
 }
 
 void AddressColumn::restore(const std::vector<LiveBlock>& blocks) {
   model_ = AddressModel();
   for (const LiveBlock& block : blocks)
-    model_.allocated(block.slot, AddressModel::class_of(block.domain, block.bytes), block.address);
-  model_.start_afresh();
+    model_.set_live(block.slot, AddressModel::class_of(block.domain, block.bytes), block.address);
 }
 
 }  // namespace pymemlab

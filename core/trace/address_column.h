@@ -7,6 +7,7 @@
 #include "core/trace/chunk.h"
 #include "core/trace/event_coding.h"
 #include "core/trace/trace_reader.h"
+#include "core/trace/varint.h"
 
 namespace pymemlab {
 
@@ -18,9 +19,13 @@ class AddressColumn {
   void restore(const std::vector<LiveBlock>& blocks);
 
  private:
+  bool decode_one(Event event, const std::uint64_t* wide, std::uint8_t token,
+                  std::uint64_t& address);
+
   AddressModel model_;
   Bytes tokens_;
   Bytes words_;
+  VarintReader words_left_;
 };
 
 }  // namespace pymemlab

@@ -1,6 +1,7 @@
 #include "core/trace/address_model.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "core/trace/varint.h"
 
@@ -26,76 +27,81 @@ AddressModel::Class AddressModel::class_of(Domain domain, std::uint64_t bytes) n
   return {static_cast<std::uint8_t>(33 + index), static_cast<std::uint32_t>(granules * kGranule)};
 }
 
-std::uint8_t AddressModel::token(Slot slot, Class wanted, std::uint64_t address,
-                                 std::uint64_t& word) const noexcept {
+std::uint8_t AddressModel::encode(Slot slot, bool moves, Class wanted, std::uint64_t address,
+                                  std::uint64_t& word) {
+  const std::uint8_t token = find(slot, moves, wanted, address);
+  if (token == kDifference) word = zigzag(address - recent_[wanted.index].last);
+  apply(slot, moves, wanted, token, address);
+  return token;
+}
+
+// The likeliest first; the whole depth is searched only for what nothing else explains.
+std::uint8_t AddressModel::find(Slot slot, bool moves, Class wanted,
+                                std::uint64_t address) const noexcept {
   const Recent& recent = recent_[wanted.index];
-  if (address != 0) {
-    if (address_of(slot) == address) return kUnmoved;
-    for (std::size_t depth = 0; depth < kDepth; ++depth)
-      if (at(recent, depth) == address) return static_cast<std::uint8_t>(depth);
-    if (address == recent.last + wanted.block_bytes) return kBehindLast;
-    if (address == last_) return kSameAsLast;
-  }
-  word = zigzag(address - recent.last);
+  if (address == 0) return kDifference;
+  if (moves && address_of(slot) == address) return kUnmoved;
+  if (recent.freed(0) == address) return 0;
+  if (address == recent.last + wanted.block_bytes) return kBehindLast;
+  if (address == last_) return kSameAsLast;
+  for (std::size_t depth = 1; depth < kDepth; ++depth)
+    if (recent.freed(depth) == address) return static_cast<std::uint8_t>(depth);
   return kDifference;
 }
 
-bool AddressModel::address(Slot slot, Class wanted, std::uint8_t token, std::uint64_t word,
-                           std::uint64_t& address) const noexcept {
+bool AddressModel::decode(Slot slot, bool moves, Class wanted, std::uint8_t token,
+                          std::uint64_t word, std::uint64_t& address) {
   const Recent& recent = recent_[wanted.index];
   if (token < kDepth) {
-    address = at(recent, token);
-    return true;
+    address = recent.freed(token);
+  } else {
+    switch (token) {
+      case kBehindLast: address = recent.last + wanted.block_bytes; break;
+      case kSameAsLast: address = last_; break;
+      case kUnmoved: address = moves ? address_of(slot) : 0; break;
+      case kDifference: address = recent.last + unzigzag(word); break;
+      default: return false;
+    }
   }
-  switch (token) {
-    case kBehindLast: address = recent.last + wanted.block_bytes; return true;
-    case kSameAsLast: address = last_; return true;
-    case kUnmoved: address = address_of(slot); return true;
-    case kDifference: address = recent.last + unzigzag(word); return true;
-    default: return false;
-  }
+  apply(slot, moves, wanted, token, address);
+  return true;
 }
 
-// The address leaves the freed ones, and those above it move down.
-void AddressModel::take(Recent& recent, std::uint64_t address) noexcept {
-  if (address == 0) return;
-  for (std::size_t depth = 0; depth < kDepth; ++depth) {
-    if (at(recent, depth) != address) continue;
-    for (; depth > 0; --depth) at(recent, depth) = at(recent, depth - 1);
-    at(recent, 0) = 0;
-    --recent.newest;
-    return;
-  }
-}
-
-void AddressModel::allocated(Slot slot, Class wanted, std::uint64_t address) {
-  if (slot >= blocks_.size()) blocks_.resize(std::max<std::size_t>(slot + 1, 2 * blocks_.size()));
-  take(recent_[wanted.index], address);
-  recent_[wanted.index].last = address;
+void AddressModel::apply(Slot slot, bool moves, Class wanted, std::uint8_t token,
+                         std::uint64_t address) {
+  Recent& recent = recent_[wanted.index];
+  if (token < kDepth) recent.remove(token);
+  if (token != kUnmoved) recent.last = address;
   last_ = address;
-  blocks_[slot] = {address, wanted.index};
-}
-
-void AddressModel::reallocated(Slot slot, Class wanted, std::uint64_t address) {
-  const std::uint64_t before = address_of(slot);
-  if (before == 0) return;
-  if (before != address) {
-    freed(slot);
-    allocated(slot, wanted, address);
+  if (!moves) {
+    set_live(slot, wanted, address);
+  } else if (address_of(slot) != 0) {
+    if (token != kUnmoved) freed(slot);
+    set_live(slot, wanted, address);
   }
-  last_ = address;
-  blocks_[slot] = {address, wanted.index};
 }
 
-void AddressModel::freed(Slot slot) {
+void AddressModel::Recent::remove(std::size_t depth) noexcept {
+  for (; depth > 0; --depth)
+    freed_[(newest_ - depth) % kDepth] = freed_[(newest_ - depth + 1) % kDepth];
+  freed_[newest_ % kDepth] = 0;
+  --newest_;
+}
+
+void AddressModel::set_live(Slot slot, Class given, std::uint64_t address) {
+  if (slot >= blocks_.size())
+    blocks_.resize(std::max(std::size_t{slot} + 1, blocks_.size() + blocks_.size() / 2));
+  blocks_[slot] = {address, given.index};
+}
+
+void AddressModel::freed(Slot slot) noexcept {
   if (slot >= blocks_.size() || blocks_[slot].address == 0) return;
   Recent& recent = recent_[blocks_[slot].index];
-  if (at(recent, 0) != blocks_[slot].address)
-    recent.freed[++recent.newest % kDepth] = blocks_[slot].address;
+  if (recent.freed(0) != blocks_[slot].address) recent.push(blocks_[slot].address);
   blocks_[slot].address = 0;
 }
 
-void AddressModel::start_afresh() {
+void AddressModel::start_afresh() noexcept {
   recent_.fill(Recent{});
   last_ = 0;
 }

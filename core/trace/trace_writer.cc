@@ -220,16 +220,10 @@ void TraceWriter::Impl::add_address(const Operation& operation, Slot slot) {
   if (operation.failed || !has_size(operation.kind)) return;
   const AddressModel::Class wanted = AddressModel::class_of(operation.domain, operation.bytes());
   std::uint64_t word = 0;
-  const bool moves = operation.kind == EventKind::realloc;
-  const std::uint8_t token =
-      addresses_.token(moves ? slot : kNoSlot, wanted, operation.address, word);
+  const std::uint8_t token = addresses_.encode(slot, operation.kind == EventKind::realloc, wanted,
+                                               operation.address, word);
   address_tokens_.push_back(token);
   if (token == AddressModel::kDifference) put_varint(address_words_, word);
-  if (moves) {
-    addresses_.reallocated(slot, wanted, operation.address);
-  } else {
-    addresses_.allocated(slot, wanted, operation.address);
-  }
 }
 
 void TraceWriter::Impl::mark(std::string_view text) {
