@@ -9,8 +9,6 @@
 namespace pymemlab {
 namespace {
 
-constexpr std::array kPython = {Domain::raw, Domain::mem, Domain::obj};
-
 // Counts the calls that reach a domain's record.
 struct Counter {
   int calls = 0;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -19,6 +20,7 @@
 namespace pymemlab {
 
 inline constexpr std::size_t kLargestSize = SIZE_MAX / 2;  // CPython: PY_SSIZE_T_MAX
+inline constexpr std::array kPython = {Domain::raw, Domain::mem, Domain::obj};
 
 inline std::string runs(std::span<const std::uint8_t> bytes) {
   std::string text;
@@ -113,6 +115,43 @@ struct CaughtFailures {
                 },
             .context = this};
   }
+};
+
+// A forwarding hook that keeps what it was called with, as CPython's own tests install one.
+struct Forwarder {
+  explicit Forwarder(const AllocatorRecord& below) : inner(below) {}
+  AllocatorRecord record() {
+    return {.context = this,
+            .malloc =
+                [](void* self, std::size_t size) {
+                  Forwarder& hook = of(self);
+                  hook.calls.push_back(fmt::format("malloc {}", size));
+                  return hook.inner.malloc(hook.inner.context, size);
+                },
+            .calloc =
+                [](void* self, std::size_t count, std::size_t size) {
+                  Forwarder& hook = of(self);
+                  hook.calls.push_back(fmt::format("calloc {} {}", count, size));
+                  return hook.inner.calloc(hook.inner.context, count, size);
+                },
+            .realloc =
+                [](void* self, void* block, std::size_t size) {
+                  Forwarder& hook = of(self);
+                  hook.calls.push_back(fmt::format("realloc {} {}", block, size));
+                  return hook.inner.realloc(hook.inner.context, block, size);
+                },
+            .free =
+                [](void* self, void* block) {
+                  Forwarder& hook = of(self);
+                  hook.calls.push_back(fmt::format("free {}", block));
+                  hook.inner.free(hook.inner.context, block);
+                }};
+  }
+  AllocatorRecord inner;
+  std::vector<std::string> calls;
+
+ private:
+  static Forwarder& of(void* self) { return *static_cast<Forwarder*>(self); }
 };
 
 inline MemoryOptions options_for(const Profile& profile, std::string_view configuration) {
