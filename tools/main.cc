@@ -14,7 +14,9 @@
 namespace pymemlab {
 namespace {
 
-constexpr std::array<Subcommand, 0> kSubcommands = {};
+constexpr std::array kSubcommands = {
+    Subcommand{"synth", "Write the trace of a synthetic workload", declare_synth},
+};
 
 int run(int argc, char** argv) {
   CLI::App app{"pymemlab: a laboratory for CPython's memory allocators"};
