@@ -9,6 +9,28 @@ void* map_pages(std::size_t bytes) noexcept {
   return base == MAP_FAILED ? nullptr : base;
 }
 
+void* map_pages_at(std::uintptr_t address, std::size_t bytes) noexcept {
+  void* wanted = reinterpret_cast<void*>(address);
+  void* base = ::mmap(wanted, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  if (base == MAP_FAILED) return nullptr;
+  if (base == wanted) return base;
+  unmap_pages(base, bytes);  // a kernel that does not know the flag took the address as a hint
+  return nullptr;
+}
+
+void* map_pages_with_residue(std::uintptr_t residue, std::size_t bytes) noexcept {
+  void* mapped = map_pages(2 * bytes);
+  if (mapped == nullptr) return nullptr;
+  const auto low = reinterpret_cast<std::uintptr_t>(mapped);
+  const std::uintptr_t base = low + ((residue - low) & (bytes - 1));
+  if (base != low) unmap_pages(mapped, base - low);
+  if (base + bytes != low + 2 * bytes) {
+    unmap_pages(reinterpret_cast<void*>(base + bytes), low + bytes - base);
+  }
+  return reinterpret_cast<void*>(base);
+}
+
 void advise_huge_pages(void* base, std::size_t bytes) noexcept {
   static_cast<void>(::madvise(base, bytes, MADV_HUGEPAGE));
 }

@@ -104,9 +104,9 @@ class PyMalloc {
   void visit_arenas(void (*visit)(void* context, const ArenaOccupancy& arena), void* context) const;
   [[nodiscard]] std::size_t arenas() const noexcept { return arenas_current_; }
   [[nodiscard]] std::int64_t allocated_blocks() const noexcept;
-  [[nodiscard]] std::size_t metadata_bytes() const noexcept {
-    return arenas_.slots() * sizeof(Arena) + nodes_.mids() * G.radix.mid_bytes() +
-           nodes_.leaves() * G.radix.leaf_bytes();
+  void visit_raw_blocks(void (*visit)(void* context, const void* block), void* context) const {
+    if (arenas_.storage() != nullptr) visit(context, arenas_.storage());
+    nodes_.visit(visit, context);
   }
   void check_invariants() const;
 

@@ -32,6 +32,10 @@ class RadixNodes {
     free_list(raw, leaves_);
   }
 
+  void visit(void (*visit)(void* context, const void* node), void* context) const {
+    for (const Node* node = mids_; node != nullptr; node = node->next) visit(context, node);
+    for (const Node* node = leaves_; node != nullptr; node = node->next) visit(context, node);
+  }
   [[nodiscard]] std::size_t mids() const noexcept { return mid_count_; }
   [[nodiscard]] std::size_t leaves() const noexcept { return leaf_count_; }
 

@@ -42,7 +42,9 @@ class CompiledHeap final : public SmallHeap {
   void visit_arenas(void (*visit)(void*, const ArenaOccupancy&), void* context) const override {
     heap_.visit_arenas(visit, context);
   }
-  std::size_t metadata_bytes() const noexcept override { return heap_.metadata_bytes(); }
+  void visit_raw_blocks(void (*visit)(void*, const void*), void* context) const override {
+    heap_.visit_raw_blocks(visit, context);
+  }
   void check_invariants() const override { heap_.check_invariants(); }
 
  private:

@@ -101,8 +101,9 @@ class SmallHeap {
   // Calls visit(context, arena) for every live arena, in slot order. Allocates nothing.
   virtual void visit_arenas(void (*visit)(void* context, const ArenaOccupancy& arena),
                             void* context) const = 0;
-  // Bytes of raw memory the heap holds for itself: the arena slots and the radix nodes.
-  [[nodiscard]] virtual std::size_t metadata_bytes() const noexcept = 0;
+  // Calls visit(context, block) for every raw block the heap holds for itself: the arena slots and
+  // the radix nodes.
+  virtual void visit_raw_blocks(void (*visit)(void* context, const void* block), void* context) const = 0;
   // Asserts every invariant of docs/pymalloc.md ("What must always hold"). Slow.
   virtual void check_invariants() const = 0;
 };

@@ -1,0 +1,280 @@
+#include "core/measure/footprint_pass.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace pymemlab {
+namespace {
+
+std::int64_t signed_bytes(std::uint64_t bytes) { return static_cast<std::int64_t>(bytes); }
+
+// The fewest bytes of arenas that could hold the live blocks of each class.
+std::uint64_t packed_arena_bytes(const HeapStatistics& s, const Geometry& geometry) {
+  std::uint64_t pools = 0;
+  for (std::size_t c = 0; c < s.size_classes; ++c) {
+    const std::uint64_t capacity = geometry.pool_capacity(c);
+    pools += (s.classes[c].live_blocks + capacity - 1) / capacity;
+  }
+  const std::uint64_t per_arena = geometry.pools_per_arena();
+  return (pools + per_arena - 1) / per_arena * geometry.arena_bytes;
+}
+
+}  // namespace
+
+FootprintPass::FootprintPass(const FootprintSubject& subject, const WorkerChannel& channel)
+    : subject_(subject),
+      job_(channel.job()),
+      result_(&channel.result()),
+      interval_peaks_(channel.interval_peaks()),
+      samples_(channel.samples()),
+      entries_(channel.job().slots) {
+  for (Entry& entry : entries_) entry.live = false;  // touches every page before the baseline
+  resident_at_start_ = signed_bytes(resident_anonymous_bytes());
+}
+
+void FootprintPass::window(std::span<const ReplayEvent> events,
+                           const std::uint64_t* wide) noexcept {
+  for (const ReplayEvent event : events) step(event, wide);
+}
+
+void FootprintPass::step(ReplayEvent event, const std::uint64_t*& wide) noexcept {
+  if (job_.pass == Pass::sample) sample_event();
+  const AllocatorRecord& api = subject_.domains[event.domain_index()].api;
+  const std::uint64_t clock_before = clock_bytes_;
+  auto size_of = [&] { return event.size() != ReplayEvent::kWide ? event.size() : *wide++; };
+  auto count_of = [&] { return event.size() != ReplayEvent::kWide ? 1 : *wide++; };
+  switch (event.kind()) {
+    case ReplayKind::malloc:
+    case ReplayKind::malloc_empty: {
+      const std::uint64_t size = size_of();
+      allocated(event, api.malloc(api.context, size), size);
+      break;
+    }
+    case ReplayKind::calloc:
+    case ReplayKind::calloc_empty: {
+      const std::uint64_t count = count_of();
+      const std::uint64_t size = size_of();
+      allocated(event, api.calloc(api.context, count, size), count * size);
+      break;
+    }
+    case ReplayKind::realloc_null:
+    case ReplayKind::realloc_null_empty: {
+      const std::uint64_t size = size_of();
+      allocated(event, api.realloc(api.context, nullptr, size), size);
+      break;
+    }
+    case ReplayKind::realloc: {
+      const std::uint64_t size = size_of();
+      reallocated(event, api.realloc(api.context, entries_[event.slot()].block, size), size);
+      break;
+    }
+    case ReplayKind::free: {
+      Entry& entry = entries_[event.slot()];
+      leave(entry);
+      entry.live = false;
+      api.free(api.context, entry.block);
+      break;
+    }
+    case ReplayKind::free_null: api.free(api.context, nullptr); break;
+  }
+  after_event(clock_bytes_ - clock_before);
+}
+
+void FootprintPass::allocated(ReplayEvent event, void* block, std::uint64_t bytes) noexcept {
+  Entry& entry = entries_[event.slot()];
+  entry = {
+      .block = block, .bytes = bytes, .usable_bytes = 0, .hook_bytes = 0, .live = block != nullptr};
+  if (block == nullptr) {
+    ++result_->refused;
+    return;
+  }
+  touch(block, 0, bytes);
+  enter(event, entry);
+  clock_bytes_ += bytes;
+}
+
+void FootprintPass::reallocated(ReplayEvent event, void* moved, std::uint64_t bytes) noexcept {
+  Entry& entry = entries_[event.slot()];
+  if (moved == nullptr) {
+    ++result_->refused;
+    return;
+  }
+  const std::uint64_t old_bytes = entry.bytes;
+  leave(entry);
+  entry.block = moved;
+  entry.bytes = bytes;
+  if (job_.touch == Touch::all) touch(moved, old_bytes, bytes);
+  enter(event, entry);
+  clock_bytes_ += bytes > old_bytes ? bytes - old_bytes : 0;
+}
+
+void FootprintPass::touch(void* block, std::uint64_t old_bytes,
+                          std::uint64_t new_bytes) const noexcept {
+  if (new_bytes <= old_bytes) return;
+  if (job_.touch == Touch::first) *static_cast<volatile unsigned char*>(block) = 1;
+  if (job_.touch == Touch::all)
+    std::memset(static_cast<char*>(block) + old_bytes, 1, new_bytes - old_bytes);
+}
+
+void FootprintPass::enter(ReplayEvent event, Entry& entry) noexcept {
+  ++live_blocks_;
+  live_bytes_ += entry.bytes;
+  if (job_.pass != Pass::sample) return;
+  if (event.domain() == Domain::libc) {
+    entry.usable_bytes = libc_usable_bytes(entry.block);
+  } else {
+    const BlockCost cost = subject_.memory->cost(event.domain(), entry.block);
+    entry.usable_bytes = cost.usable_bytes;
+    entry.hook_bytes = static_cast<std::uint32_t>(cost.hook_bytes);
+  }
+  usable_bytes_ += entry.usable_bytes;
+  hook_bytes_ += entry.hook_bytes;
+}
+
+void FootprintPass::leave(const Entry& entry) noexcept {
+  --live_blocks_;
+  live_bytes_ -= entry.bytes;
+  usable_bytes_ -= entry.usable_bytes;
+  hook_bytes_ -= entry.hook_bytes;
+}
+
+void FootprintPass::after_event(std::uint64_t advance) noexcept {
+  ++events_;
+  if (job_.pass == Pass::scan) {
+    scan_event(advance);
+  } else if (job_.intervals != 0 && advance != 0 &&
+             clock_bytes_ * static_cast<unsigned __int128>(job_.intervals) >=
+                 static_cast<unsigned __int128>(interval_ + 1) * job_.clock_bytes) {
+    take_sample();
+    interval_ = static_cast<std::uint64_t>(
+        clock_bytes_ * static_cast<unsigned __int128>(job_.intervals) / job_.clock_bytes);
+  }
+}
+
+void FootprintPass::scan_event(std::uint64_t advance) noexcept {
+  FootprintScan& scan = result_->scan;
+  const std::uint64_t mapped = mapped_bytes();
+  if (live_bytes_ > scan.peak_live_bytes) {
+    scan.peak_live_bytes = live_bytes_;
+    scan.peak_live_event = events_;
+    scan.mapped_at_peak_live = mapped;
+  }
+  if (mapped > scan.peak_mapped_bytes) {
+    scan.peak_mapped_bytes = mapped;
+    scan.peak_mapped_event = events_;
+    scan.live_at_peak_mapped = live_bytes_;
+  }
+  if (live_bytes_ > 0) {
+    scan.mapped_over_live += static_cast<double>(mapped) / static_cast<double>(live_bytes_);
+    ++scan.mapped_over_live_events;
+  }
+  if (advance != 0) {
+    scan.mapped_dt.add_product(mapped, advance);
+    scan.live_dt.add_product(live_bytes_, advance);
+    interval_ = std::min<std::uint64_t>(
+        static_cast<std::uint64_t>(clock_bytes_ * static_cast<unsigned __int128>(job_.intervals) /
+                                   job_.clock_bytes),
+        job_.intervals - 1);
+  }
+  IntervalPeak& peak = interval_peaks_[interval_];
+  peak.live_bytes = std::max(peak.live_bytes, live_bytes_);
+  peak.mapped_bytes = std::max(peak.mapped_bytes, mapped);
+  scan.events = events_;
+  scan.end_live_bytes = live_bytes_;
+  scan.end_mapped_bytes = mapped;
+}
+
+// The chosen moments lie before the event with their number.
+void FootprintPass::sample_event() noexcept {
+  while (next_moment_ < job_.moments.size() && job_.moments[next_moment_] <= events_) {
+    if (job_.moments[next_moment_] == events_) take_sample();
+    ++next_moment_;
+  }
+}
+
+void FootprintPass::take_sample() noexcept {
+  const std::uint64_t taken = result_->samples;
+  if (taken > 0 && samples_[taken - 1].event == events_) return;
+  if (taken == samples_.size()) return;
+  FootprintSample& s = samples_[result_->samples++];
+  const LibcMeter& meter = *subject_.meter;
+  const SmallHeap* heap = subject_.memory->heap();
+  s.event = events_;
+  s.allocated_bytes = clock_bytes_;
+  s.live_blocks = live_blocks_;
+  s.live_bytes = live_bytes_;
+  s.hook_bytes = hook_bytes_;
+  s.rounding_bytes = usable_bytes_ - live_bytes_ - hook_bytes_;
+  s.mapped_bytes = mapped_bytes();
+  s.metadata_bytes = meter.header_bytes() + own_raw_bytes();
+  if (heap != nullptr) {
+    const HeapStatistics h = heap->statistics();
+    s.metadata_bytes += h.header_bytes;
+    s.free_block_bytes = h.available_bytes;
+    s.free_pool_bytes = h.unused_pool_bytes;
+    s.structural_bytes = h.quantization_bytes + h.alignment_bytes;
+    s.arenas = h.arenas_current;
+    s.packed_bytes = packed_arena_bytes(h, heap->geometry());
+  }
+  s.packed_bytes += meter.usable_bytes() + meter.header_bytes();
+  s.raw_free_bytes = std::max<std::int64_t>(0, meter.free_bytes());
+  s.unexplained_bytes = signed_bytes(meter.mapped_bytes()) - signed_bytes(meter.usable_bytes()) -
+                        signed_bytes(meter.header_bytes()) - s.raw_free_bytes;
+  s.residual_bytes =
+      signed_bytes(s.mapped_bytes) -
+      signed_bytes(s.live_bytes + s.hook_bytes + s.rounding_bytes + s.metadata_bytes +
+                   s.free_block_bytes + s.free_pool_bytes + s.structural_bytes) -
+      s.raw_free_bytes - s.unexplained_bytes;
+  s.resident_bytes = signed_bytes(resident_anonymous_bytes()) - resident_at_start_;
+  if (s.event == job_.peak_moment) result_->peak_heap = snapshot();
+}
+
+std::uint64_t FootprintPass::own_raw_bytes() const noexcept {
+  struct Sum {
+    const Memory* memory;
+    std::uint64_t bytes = 0;
+  } sum{subject_.memory};
+  const SmallHeap* heap = subject_.memory->heap();
+  if (heap == nullptr) return 0;
+  heap->visit_raw_blocks(
+      [](void* context, const void* block) {
+        auto* s = static_cast<Sum*>(context);
+        s->bytes += s->memory->cost(Domain::raw, block).usable_bytes;
+      },
+      &sum);
+  return sum.bytes;
+}
+
+HeapSnapshot FootprintPass::snapshot() const noexcept {
+  HeapSnapshot snapshot;
+  const SmallHeap* heap = subject_.memory->heap();
+  if (heap == nullptr) return snapshot;
+  snapshot.in_use = true;
+  snapshot.statistics = heap->statistics();
+  struct Fold {
+    ArenaPins* pins;
+    std::uint64_t arena_bytes;
+  } fold{&snapshot.pins, heap->geometry().arena_bytes};
+  heap->visit_arenas(
+      [](void* context, const ArenaOccupancy& arena) {
+        auto* f = static_cast<Fold*>(context);
+        ++f->pins->arenas;
+        for (std::size_t i = 0; i < ArenaPins::kPercent.size(); ++i) {
+          if (arena.allocated_bytes * 100 >= f->arena_bytes * ArenaPins::kPercent[i]) continue;
+          ++f->pins->below[i].arenas;
+          f->pins->below[i].blocks += arena.live_blocks;
+        }
+      },
+      &fold);
+  return snapshot;
+}
+
+void FootprintPass::finish() noexcept {
+  result_->events = events_;
+  if (job_.pass != Pass::sample) return;
+  sample_event();
+  take_sample();
+  result_->end_heap = snapshot();
+}
+
+}  // namespace pymemlab

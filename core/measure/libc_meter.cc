@@ -1,0 +1,104 @@
+#include "core/measure/libc_meter.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/pymem/system_allocators.h"
+
+namespace pymemlab {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint64_t kHeaderBytes = 8;          // in front of a block in glibc's heap
+constexpr std::uint64_t kMappingHeaderBytes = 16;  // in front of a block with a mapping of its own
+
+// glibc keeps the break itself: no system call.
+std::uintptr_t heap_end() noexcept { return reinterpret_cast<std::uintptr_t>(::sbrk(0)); }
+
+}  // namespace
+
+void LibcMeter::start() noexcept {
+  ::malloc_trim(0);
+  const struct mallinfo2 info = ::mallinfo2();
+  heap_end_at_start_ = heap_end();
+  heap_begin_ = heap_end_at_start_ - info.arena;
+  free_at_start_ = info.fordblks;
+}
+
+AllocatorRecord LibcMeter::wrap(const AllocatorRecord& inner) noexcept {
+  PYMEMLAB_CHECK(layer_count_ < 2);
+  Layer& layer = layers_[layer_count_++];
+  layer = {.meter = this, .inner = inner};
+  return {.context = &layer, .malloc = malloc, .calloc = calloc, .realloc = realloc, .free = free};
+}
+
+std::uint64_t LibcMeter::mapped_bytes() const noexcept {
+  // The heap may shrink below its size at the start when libc trims it; never count below zero.
+  const std::uintptr_t end = heap_end();
+  return own_mappings_bytes_ + (end > heap_end_at_start_ ? end - heap_end_at_start_ : 0);
+}
+
+std::int64_t LibcMeter::free_bytes() const noexcept {
+  return static_cast<std::int64_t>(::mallinfo2().fordblks) -
+         static_cast<std::int64_t>(free_at_start_);
+}
+
+LibcMeter::Chunk LibcMeter::chunk_of(const void* block) const noexcept {
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
+  const std::uint64_t usable = libc_usable_bytes(block);
+  const bool in_heap = address >= heap_begin_ && address < heap_end();
+  const bool own_mapping = !in_heap && (address - kMappingHeaderBytes) % kPageBytes == 0 &&
+                           (usable + kMappingHeaderBytes) % kPageBytes == 0;
+  return {.usable = usable,
+          .header = own_mapping ? kMappingHeaderBytes : kHeaderBytes,
+          .own_mapping = own_mapping};
+}
+
+void LibcMeter::enter(const void* block) noexcept {
+  if (block == nullptr) return;
+  const Chunk chunk = chunk_of(block);
+  usable_bytes_ += chunk.usable;
+  header_bytes_ += chunk.header;
+  if (chunk.own_mapping) own_mappings_bytes_ += chunk.usable + chunk.header;
+}
+
+void LibcMeter::leave(const Chunk& chunk) noexcept {
+  usable_bytes_ -= chunk.usable;
+  header_bytes_ -= chunk.header;
+  if (chunk.own_mapping) own_mappings_bytes_ -= chunk.usable + chunk.header;
+}
+
+void* LibcMeter::malloc(void* context, std::size_t size) {
+  const auto* layer = static_cast<Layer*>(context);
+  void* block = layer->inner.malloc(layer->inner.context, size);
+  layer->meter->enter(block);
+  return block;
+}
+
+void* LibcMeter::calloc(void* context, std::size_t count, std::size_t size) {
+  const auto* layer = static_cast<Layer*>(context);
+  void* block = layer->inner.calloc(layer->inner.context, count, size);
+  layer->meter->enter(block);
+  return block;
+}
+
+void* LibcMeter::realloc(void* context, void* block, std::size_t size) {
+  const auto* layer = static_cast<Layer*>(context);
+  const Chunk before = block == nullptr ? Chunk{} : layer->meter->chunk_of(block);
+  void* moved = layer->inner.realloc(layer->inner.context, block, size);
+  const bool freed =
+      moved == nullptr && size == 0 && block != nullptr;  // libc's own realloc to zero
+  if (moved == nullptr && !freed) return nullptr;
+  layer->meter->leave(before);
+  layer->meter->enter(moved);
+  return moved;
+}
+
+void LibcMeter::free(void* context, void* block) {
+  const auto* layer = static_cast<Layer*>(context);
+  if (block != nullptr) layer->meter->leave(layer->meter->chunk_of(block));
+  layer->inner.free(layer->inner.context, block);
+}
+
+}  // namespace pymemlab

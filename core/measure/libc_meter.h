@@ -1,0 +1,63 @@
+// Counts what a C library's malloc serves and what it got from the kernel, from outside, exactly
+// and after every call. Sits below everything in the raw domain during footprint passes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/pymalloc/allocator_record.h"
+
+namespace pymemlab {
+
+class LibcMeter {
+ public:
+  LibcMeter() = default;
+  LibcMeter(const LibcMeter&) = delete;
+  LibcMeter& operator=(const LibcMeter&) = delete;
+
+  // A record that counts and forwards to `inner`, whose blocks are libc's. At most two.
+  // REQUIRES: the meter outlives the record.
+  [[nodiscard]] AllocatorRecord wrap(const AllocatorRecord& inner) noexcept;
+
+  // Takes the baseline: what libc holds now is not counted. REQUIRES: no call went through a
+  // wrapped record yet.
+  void start() noexcept;
+
+  // Bytes obtained from the kernel since the start: heap growth and mappings of large blocks. O(1).
+  [[nodiscard]] std::uint64_t mapped_bytes() const noexcept;
+  // Of the live blocks: malloc_usable_size, and the headers in front of them.
+  [[nodiscard]] std::uint64_t usable_bytes() const noexcept { return usable_bytes_; }
+  [[nodiscard]] std::uint64_t header_bytes() const noexcept { return header_bytes_; }
+  // Free chunks, above what was free at the start. Walks libc's bins. glibc: mallinfo2.
+  [[nodiscard]] std::int64_t free_bytes() const noexcept;
+
+ private:
+  struct Layer {
+    LibcMeter* meter = nullptr;
+    AllocatorRecord inner;
+  };
+  struct Chunk {
+    std::uint64_t usable;
+    std::uint64_t header;
+    bool own_mapping;
+  };
+  [[nodiscard]] Chunk chunk_of(const void* block) const noexcept;
+  void enter(const void* block) noexcept;
+  void leave(const Chunk& chunk) noexcept;
+
+  static void* malloc(void* layer, std::size_t size);
+  static void* calloc(void* layer, std::size_t count, std::size_t size);
+  static void* realloc(void* layer, void* block, std::size_t size);
+  static void free(void* layer, void* block);
+
+  Layer layers_[2];
+  std::size_t layer_count_ = 0;
+  std::uintptr_t heap_begin_ = 0;  // of libc's contiguous heap
+  std::uintptr_t heap_end_at_start_ = 0;
+  std::uint64_t free_at_start_ = 0;
+  std::uint64_t usable_bytes_ = 0;
+  std::uint64_t header_bytes_ = 0;
+  std::uint64_t own_mappings_bytes_ = 0;
+};
+
+}  // namespace pymemlab

@@ -1,0 +1,77 @@
+// One cell's results as plain values: what reports are made of.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/measure/footprint.h"
+#include "core/pymalloc/geometry.h"
+#include "core/replay/arena_source.h"
+#include "core/replay/replay.h"
+#include "core/replay/replay_feed.h"
+
+namespace pymemlab {
+
+// One (trace, target, configuration, profile): what is compared.
+struct Cell {
+  std::size_t trace = 0;  // index into the run's traces
+  std::string target = "model";
+  std::string configuration;
+  std::string build = "release";
+  std::string profile;
+  Geometry geometry{};
+  std::string system_malloc = "glibc";
+  ArenaResidue residue;
+  Touch touch = Touch::first;
+};
+
+struct TimeRound {
+  std::uint64_t events = 0;
+  std::uint64_t nanoseconds = 0;  // inside the replay loop, the loop's own cost included
+  std::uint64_t minor_faults = 0;
+  std::uint64_t major_faults = 0;
+
+  [[nodiscard]] double ns_per_event() const noexcept {
+    return events == 0 ? 0 : static_cast<double>(nanoseconds) / static_cast<double>(events);
+  }
+};
+
+struct Footprint {
+  FootprintScan scan;
+  std::vector<IntervalPeak> interval_peaks;
+  std::vector<FootprintSample> series;  // ascending by event; holds the three moments below
+  FootprintSample peak_live;            // after the event that first reached peak live bytes
+  FootprintSample peak_mapped;
+  FootprintSample end;
+  std::optional<FootprintSample> before_teardown;  // at the trace's mark "teardown"
+  HeapSnapshot peak_heap;
+  HeapSnapshot end_heap;
+  std::string statistics_text;  // CPython's own, at the end; empty if pymalloc is not in use
+};
+
+struct Measurement {
+  Cell cell;
+  std::vector<TimeRound> rounds;  // cold: each the first replay in a fresh process
+  std::optional<Footprint> footprint;
+  std::string void_reason;  // not empty: the replay met what the trace does not have
+};
+
+// A trace as it was measured.
+struct MeasuredTrace {
+  std::string path;
+  std::string digest;
+  TraceMetadata metadata;
+  ReplayPlan plan;
+  std::optional<std::string> damage;
+
+  [[nodiscard]] std::uint64_t arenas_of(std::uint64_t arena_bytes) const noexcept {
+    return static_cast<std::uint64_t>(
+        std::count_if(plan.arenas.begin(), plan.arenas.end(),
+                      [&](const RecordedArena& a) { return a.bytes == arena_bytes; }));
+  }
+};
+
+}  // namespace pymemlab

@@ -1,0 +1,172 @@
+#include "core/os/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include "core/base/input_error.h"
+
+namespace pymemlab {
+namespace {
+
+void close_if_open(int& descriptor) noexcept {
+  if (descriptor >= 0) ::close(std::exchange(descriptor, -1));
+}
+
+// Two ends of something, closed on exec.
+struct Ends {
+  int ours;
+  int childs;
+};
+
+Ends make_channel() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw InputError("cannot make a channel to a worker: {}", std::strerror(errno));
+  }
+  return {ends[0], ends[1]};
+}
+
+// In the child: `from` becomes descriptor `to`, which stays open across exec. All sources have been
+// moved out of the way of the targets before.
+void become(int from, int to) noexcept {
+  if (from >= 0) ::dup2(from, to);
+}
+
+[[noreturn]] void run_child(const ChildOptions& options, char* const* argv, int channel,
+                            int failure) noexcept {
+  constexpr int kOutOfTheWay = 16;
+  const int memory = options.memory_descriptor < 0
+                         ? -1
+                         : ::fcntl(options.memory_descriptor, F_DUPFD_CLOEXEC, kOutOfTheWay);
+  const int channel_copy = ::fcntl(channel, F_DUPFD_CLOEXEC, kOutOfTheWay);
+  const int failure_copy = ::fcntl(failure, F_DUPFD_CLOEXEC, kOutOfTheWay);
+  become(memory, ChildProcess::kMemory);
+  become(channel_copy, ChildProcess::kChannel);
+  if (options.fixed_addresses) {
+    const int persona = ::personality(0xffffffff);
+    if (persona >= 0)
+      static_cast<void>(::personality(static_cast<unsigned long>(persona) | ADDR_NO_RANDOMIZE));
+  }
+  ::execv(argv[0], argv);
+  const int error = errno;
+  static_cast<void>(!::write(failure_copy, &error, sizeof error));
+  ::_exit(127);
+}
+
+std::string describe(int status) {
+  if (WIFEXITED(status)) {
+    return WEXITSTATUS(status) == 0 ? std::string()
+                                    : fmt::format("exited with status {}", WEXITSTATUS(status));
+  }
+  return fmt::format("was killed by signal {} ({})", WTERMSIG(status),
+                     ::strsignal(WTERMSIG(status)));
+}
+
+}  // namespace
+
+MemoryFile MemoryFile::create(const char* name, std::size_t bytes) {
+  MemoryFile file(::memfd_create(name, MFD_CLOEXEC));
+  if (file.descriptor_ < 0 || ::ftruncate(file.descriptor_, static_cast<off_t>(bytes)) != 0) {
+    throw InputError("cannot make {} bytes of shared memory: {}", bytes, std::strerror(errno));
+  }
+  return file;
+}
+MemoryFile::MemoryFile(MemoryFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+MemoryFile& MemoryFile::operator=(MemoryFile&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+std::size_t MemoryFile::bytes() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) {
+    throw InputError("descriptor {} holds no shared memory: {}", descriptor_, std::strerror(errno));
+  }
+  return static_cast<std::size_t>(status.st_size);
+}
+MemoryFile::~MemoryFile() { close_if_open(descriptor_); }
+
+ChildProcess ChildProcess::start(const ChildOptions& options) {
+  std::vector<char*> argv;
+  argv.push_back(const_cast<char*>(options.program.c_str()));
+  for (const std::string& argument : options.arguments)
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  Ends channel = make_channel();
+  Ends failure = make_channel();  // carries errno if exec fails, nothing if it succeeds
+  const pid_t pid = ::fork();
+  if (pid == 0) run_child(options, argv.data(), channel.childs, failure.childs);
+  int error = pid < 0 ? errno : 0;
+  close_if_open(channel.childs);
+  close_if_open(failure.childs);
+  ChildProcess child(pid, channel.ours);
+  if (pid > 0) {
+    while (::read(failure.ours, &error, sizeof error) < 0 && errno == EINTR) {
+    }
+  }
+  close_if_open(failure.ours);
+  if (error != 0) throw InputError("cannot start {}: {}", options.program, std::strerror(error));
+  return child;
+}
+
+ChildProcess::ChildProcess(ChildProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), channel_(std::exchange(other.channel_, -1)) {}
+
+ChildProcess::~ChildProcess() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGKILL);
+    static_cast<void>(wait());
+  }
+  close_if_open(channel_);
+}
+
+bool ChildProcess::send(char command) { return send_byte(channel_, command); }
+std::optional<char> ChildProcess::receive() { return receive_byte(channel_); }
+
+std::string ChildProcess::wait() {
+  close_if_open(channel_);
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0) {
+    if (errno != EINTR) return "could not be waited for";
+  }
+  pid_ = -1;
+  return describe(status);
+}
+
+bool send_byte(int descriptor, char byte) noexcept {
+  ssize_t sent = 0;
+  do {
+    sent = ::send(descriptor, &byte, 1, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent == 1;
+}
+
+std::optional<char> receive_byte(int descriptor) noexcept {
+  char byte = 0;
+  ssize_t got = 0;
+  do {
+    got = ::recv(descriptor, &byte, 1, 0);
+  } while (got < 0 && errno == EINTR);
+  return got == 1 ? std::optional<char>(byte) : std::nullopt;
+}
+
+std::string running_program() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+  if (length <= 0) throw InputError("cannot read /proc/self/exe: {}", std::strerror(errno));
+  return {path.data(), static_cast<std::size_t>(length)};
+}
+
+}  // namespace pymemlab

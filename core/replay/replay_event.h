@@ -1,0 +1,57 @@
+// One step of a replay: what the loop dispatches on, eight bytes. A trace's events are turned into
+// these once (ReplayFeed), which drops what a replay does not issue, so that the loop has no case
+// for it.
+//
+//    bits 0-3 kind | 4-5 domain | 8-31 size | 32-63 slot
+//
+// A size of kWide stands for the next 64-bit side word; for calloc, for the next two: count, size.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/domain.h"
+
+namespace pymemlab {
+
+enum class ReplayKind : std::uint8_t {
+  malloc = 0,
+  calloc = 1,
+  realloc = 2,
+  free = 3,
+  realloc_null = 4,  // realloc(NULL, size)
+  // The same with zero bytes: the block has no byte that may be touched.
+  malloc_empty = 5,
+  calloc_empty = 6,
+  realloc_null_empty = 7,
+  free_null = 8,
+};
+
+class ReplayEvent {
+ public:
+  static constexpr std::uint32_t kWide = 0xFFFFFFu;
+
+  constexpr ReplayEvent() noexcept = default;
+  // REQUIRES: size <= kWide.
+  constexpr ReplayEvent(ReplayKind kind, Domain domain, std::uint32_t size,
+                        std::uint32_t slot) noexcept
+      : low_(static_cast<std::uint32_t>(kind) | static_cast<std::uint32_t>(domain) << 4 |
+             size << 8),
+        slot_(slot) {}
+
+  [[nodiscard]] constexpr ReplayKind kind() const noexcept {
+    return static_cast<ReplayKind>(low_ & 15u);
+  }
+  [[nodiscard]] constexpr std::size_t domain_index() const noexcept { return low_ >> 4 & 3u; }
+  [[nodiscard]] constexpr Domain domain() const noexcept {
+    return static_cast<Domain>(domain_index());
+  }
+  [[nodiscard]] constexpr std::uint32_t size() const noexcept { return low_ >> 8; }
+  [[nodiscard]] constexpr std::uint32_t slot() const noexcept { return slot_; }
+
+ private:
+  std::uint32_t low_ = 0;
+  std::uint32_t slot_ = 0;
+};
+static_assert(sizeof(ReplayEvent) == 8);
+
+}  // namespace pymemlab

@@ -1,0 +1,148 @@
+#include "core/replay/replay_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pymemlab {
+
+ReplayFeed::ReplayFeed(TraceReader reader) : reader_(std::move(reader)) {}
+
+ReplayFeed::Filled ReplayFeed::fill(std::span<ReplayEvent> events, std::span<std::uint64_t> wide) {
+  Filled filled;
+  while (filled.events < events.size()) {
+    if (!pending_) {
+      Operation operation;
+      if (!cursor_ || !cursor_->next(operation)) {
+        if (!reader_.next(batch_)) {
+          finish();
+          break;
+        }
+        cursor_.emplace(batch_);
+        continue;
+      }
+      ++plan_.events;
+      wide_.clear();
+      pending_ = translate(operation);
+      if (!pending_) continue;
+    }
+    if (filled.wide + wide_.size() > wide.size()) break;
+    std::copy(wide_.begin(), wide_.end(), wide.begin() + static_cast<std::ptrdiff_t>(filled.wide));
+    filled.wide += wide_.size();
+    events[filled.events++] = *std::exchange(pending_, std::nullopt);
+  }
+  return filled;
+}
+
+std::optional<ReplayEvent> ReplayFeed::translate(const Operation& operation) {
+  if (!is_request(operation.kind)) {
+    note(operation);
+    return std::nullopt;
+  }
+  if (operation.kind == EventKind::realloc_begin) return std::nullopt;
+  if (operation.failed) {
+    ++plan_.counts.failed;
+    return std::nullopt;
+  }
+  return takes_new_slot(operation.kind) ? new_block(operation) : known_block(operation);
+}
+
+std::optional<ReplayEvent> ReplayFeed::new_block(const Operation& operation) {
+  Block& made = block(operation.slot);
+  made.live = false;
+  if (operation.nested) {
+    ++plan_.counts.nested;
+    return std::nullopt;
+  }
+  if (operation.kind == EventKind::realloc_unknown) ++plan_.counts.unknown_reallocs;
+  const std::uint64_t bytes = operation.bytes();
+  made = {.bytes = bytes, .live = true, .domain = operation.domain};
+  ++plan_.counts.issued;
+  plan_.peak_live_blocks = std::max(plan_.peak_live_blocks, ++live_blocks_);
+  advance(0, bytes);
+  auto event = [&](ReplayKind kind, std::uint32_t size) {
+    return ReplayEvent(kind, operation.domain, size, operation.slot);
+  };
+  switch (operation.kind) {
+    case EventKind::calloc: {
+      const ReplayKind kind = bytes == 0 ? ReplayKind::calloc_empty : ReplayKind::calloc;
+      if (operation.count == 1 && operation.size < ReplayEvent::kWide) {
+        return event(kind, static_cast<std::uint32_t>(operation.size));
+      }
+      wide_ = {operation.count, operation.size};
+      return event(kind, ReplayEvent::kWide);
+    }
+    case EventKind::realloc_null:
+      return event(bytes == 0 ? ReplayKind::realloc_null_empty : ReplayKind::realloc_null,
+                   inline_size(bytes));
+    default:
+      return event(bytes == 0 ? ReplayKind::malloc_empty : ReplayKind::malloc, inline_size(bytes));
+  }
+}
+
+std::optional<ReplayEvent> ReplayFeed::known_block(const Operation& operation) {
+  if (operation.kind == EventKind::free && operation.slot == kNoSlot) {
+    ++plan_.counts.issued;
+    return ReplayEvent(ReplayKind::free_null, operation.domain, 0, 0);
+  }
+  Block* known = operation.kind == EventKind::free_unknown ? nullptr : &block(operation.slot);
+  if (known == nullptr || !known->live) {
+    ++(operation.nested ? plan_.counts.nested : plan_.counts.dead_or_unknown);
+    return std::nullopt;
+  }
+  // An allocator may release inside a request what the program allocated outside one: that counts.
+  if (known->domain != operation.domain) ++plan_.counts.wrong_domain;
+  ++plan_.counts.issued;
+  const std::uint64_t old_bytes = known->bytes;
+  if (operation.kind == EventKind::free) {
+    known->live = false;
+    --live_blocks_;
+    advance(old_bytes, 0);
+    return ReplayEvent(ReplayKind::free, known->domain, 0, operation.slot);
+  }
+  known->bytes = operation.size;
+  advance(old_bytes, operation.size);
+  return ReplayEvent(ReplayKind::realloc, known->domain, inline_size(operation.size),
+                     operation.slot);
+}
+
+void ReplayFeed::note(const Operation& operation) {
+  if (operation.kind == EventKind::arena_alloc && operation.address != 0) {
+    plan_.arenas.push_back({.base = operation.address, .bytes = operation.size});
+  } else if (operation.kind == EventKind::mark) {
+    first_mark_.emplace(operation.slot, plan_.counts.issued);
+  }
+}
+
+// The texts of the marks are known only at the end of a trace.
+void ReplayFeed::finish() {
+  for (const auto& [text, issued] : first_mark_) {
+    if (text < reader_.marks().size() && reader_.marks()[text] == "teardown")
+      plan_.teardown_event = issued;
+  }
+}
+
+// REQUIRES: counts.issued already counts the event.
+void ReplayFeed::advance(std::uint64_t old_bytes, std::uint64_t new_bytes) {
+  live_bytes_ += new_bytes - old_bytes;
+  plan_.clock_bytes += clock_advance(old_bytes, new_bytes);
+  if (live_bytes_ > plan_.peak_live_bytes) {
+    plan_.peak_live_bytes = live_bytes_;
+    plan_.peak_live_event = plan_.counts.issued - 1;
+  }
+}
+
+std::uint32_t ReplayFeed::inline_size(std::uint64_t size) {
+  if (size < ReplayEvent::kWide) return static_cast<std::uint32_t>(size);
+  wide_ = {size};
+  return ReplayEvent::kWide;
+}
+
+ReplayFeed::Block& ReplayFeed::block(Slot slot) {
+  if (slot >= blocks_.size()) {
+    blocks_.resize(std::max<std::size_t>(slot + std::size_t{1}, blocks_.size() * 2));
+  }
+  plan_.slots = std::max(plan_.slots, slot + 1);
+  return blocks_[slot];
+}
+
+}  // namespace pymemlab

@@ -1,0 +1,25 @@
+// The median of a few timings and an interval that holds the true median with a known probability.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace pymemlab {
+
+struct MedianInterval {
+  double low;
+  double high;
+  double coverage;  // exact, whatever the distribution
+};
+
+// REQUIRES: not empty.
+[[nodiscard]] double median(std::vector<double> values);
+
+// The narrowest symmetric order-statistic interval of the median that covers at least `coverage`;
+// where the values are too few for that, the widest there is, with the coverage it really has.
+// Nothing for fewer than two values.
+[[nodiscard]] std::optional<MedianInterval> median_interval(std::vector<double> values,
+                                                            double coverage = 0.95);
+
+}  // namespace pymemlab

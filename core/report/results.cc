@@ -1,0 +1,246 @@
+#include "core/report/results.h"
+
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "core/base/input_error.h"
+#include "core/measure/fragmentation.h"
+#include "core/report/interval.h"
+
+namespace pymemlab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The columns of a sample, in the order of the identity. One row a column; everything that prints
+// samples walks this table.
+struct Column {
+  const char* name;
+  Json (*value)(const FootprintSample& sample);
+};
+constexpr std::array kColumns = {
+    Column{"event", [](const FootprintSample& s) -> Json { return s.event; }},
+    Column{"allocated_bytes", [](const FootprintSample& s) -> Json { return s.allocated_bytes; }},
+    Column{"live_blocks", [](const FootprintSample& s) -> Json { return s.live_blocks; }},
+    Column{"live_bytes", [](const FootprintSample& s) -> Json { return s.live_bytes; }},
+    Column{"hook_bytes", [](const FootprintSample& s) -> Json { return s.hook_bytes; }},
+    Column{"rounding_bytes", [](const FootprintSample& s) -> Json { return s.rounding_bytes; }},
+    Column{"metadata_bytes", [](const FootprintSample& s) -> Json { return s.metadata_bytes; }},
+    Column{"free_block_bytes", [](const FootprintSample& s) -> Json { return s.free_block_bytes; }},
+    Column{"free_pool_bytes", [](const FootprintSample& s) -> Json { return s.free_pool_bytes; }},
+    Column{"structural_bytes", [](const FootprintSample& s) -> Json { return s.structural_bytes; }},
+    Column{"raw_free_bytes", [](const FootprintSample& s) -> Json { return s.raw_free_bytes; }},
+    Column{"unexplained_bytes",
+           [](const FootprintSample& s) -> Json { return s.unexplained_bytes; }},
+    Column{"mapped_bytes", [](const FootprintSample& s) -> Json { return s.mapped_bytes; }},
+    Column{"resident_bytes", [](const FootprintSample& s) -> Json { return s.resident_bytes; }},
+    Column{"arenas", [](const FootprintSample& s) -> Json { return s.arenas; }},
+    Column{"residual_bytes", [](const FootprintSample& s) -> Json { return s.residual_bytes; }},
+    Column{"packed_bytes", [](const FootprintSample& s) -> Json { return s.packed_bytes; }},
+};
+
+Json sample_json(const FootprintSample& sample) {
+  Json json = Json::object();
+  for (const Column& column : kColumns) json[column.name] = column.value(sample);
+  return json;
+}
+
+Json series_json(const std::vector<FootprintSample>& series) {
+  Json json = Json::object();
+  for (const Column& column : kColumns) {
+    Json values = Json::array();
+    for (const FootprintSample& sample : series) values.push_back(column.value(sample));
+    json[column.name] = std::move(values);
+  }
+  return json;
+}
+
+Json fragmentation_json(const Footprint& footprint, std::uint64_t arena_bytes) {
+  Json json = Json::object();
+  for (const Figure& figure : fragmentation(footprint, arena_bytes)) {
+    json[std::string(figure.name)] =
+        figure.value ? Json(*figure.value) : Json{{"value", nullptr}, {"reason", figure.reason}};
+  }
+  return json;
+}
+
+Json size_classes_json(const HeapSnapshot& heap) {
+  Json rows = Json::array();
+  if (!heap.in_use) return rows;
+  for (std::size_t c = 0; c < heap.statistics.size_classes; ++c) {
+    const SizeClassStatistics& row = heap.statistics.classes[c];
+    const std::size_t blocks = row.live_blocks + row.available_blocks;
+    rows.push_back({{"block_bytes", row.block_bytes},
+                    {"pools", row.pools},
+                    {"live_blocks", row.live_blocks},
+                    {"available_blocks", row.available_blocks},
+                    {"utilisation", blocks == 0 ? Json(nullptr)
+                                                : Json(static_cast<double>(row.live_blocks) /
+                                                       static_cast<double>(blocks))}});
+  }
+  return rows;
+}
+
+Json memory_json(const Footprint& footprint, std::uint64_t arena_bytes) {
+  return {{"peak_live", sample_json(footprint.peak_live)},
+          {"peak", sample_json(footprint.peak_mapped)},
+          {"end", sample_json(footprint.end)},
+          {"fragmentation", fragmentation_json(footprint, arena_bytes)},
+          {"size_classes_at_peak", size_classes_json(footprint.peak_heap)},
+          {"series", series_json(footprint.series)}};
+}
+
+Json pymalloc_json(const Footprint& footprint) {
+  if (!footprint.end_heap.in_use) return nullptr;
+  const HeapStatistics& s = footprint.end_heap.statistics;
+  Json text = Json::array();
+  std::istringstream lines(footprint.statistics_text);
+  for (std::string line; std::getline(lines, line);) text.push_back(line);
+  return {{"text", std::move(text)},
+          {"arenas_total", s.arenas_total},
+          {"arenas_highwater", s.arenas_highwater},
+          {"arenas_current", s.arenas_current},
+          {"allocated_bytes", s.allocated_bytes},
+          {"available_bytes", s.available_bytes},
+          {"unused_pools", s.unused_pools},
+          {"unused_pool_bytes", s.unused_pool_bytes},
+          {"header_bytes", s.header_bytes},
+          {"quantization_bytes", s.quantization_bytes},
+          {"alignment_bytes", s.alignment_bytes}};
+}
+
+Json time_summary_json(const std::vector<TimeRound>& rounds) {
+  std::vector<double> ns;
+  for (const TimeRound& round : rounds) ns.push_back(round.ns_per_event());
+  Json json = {{"rounds", rounds.size()},
+               {"median_ns_per_event", nullptr},
+               {"min_ns_per_event", nullptr},
+               {"max_ns_per_event", nullptr},
+               {"interval_ns_per_event", nullptr},
+               {"interval_coverage", nullptr},
+               {"interval_note", "insufficient rounds"}};
+  if (ns.empty()) return json;
+  json["median_ns_per_event"] = median(ns);
+  json["min_ns_per_event"] = *std::min_element(ns.begin(), ns.end());
+  json["max_ns_per_event"] = *std::max_element(ns.begin(), ns.end());
+  if (const std::optional<MedianInterval> interval = median_interval(ns)) {
+    json["interval_ns_per_event"] = {interval->low, interval->high};
+    json["interval_coverage"] = interval->coverage;
+    json["interval_note"] = "order statistics of the median, exact coverage";
+  }
+  return json;
+}
+
+Json time_json(const std::vector<TimeRound>& rounds) {
+  Json rows = Json::array();
+  for (const TimeRound& round : rounds) {
+    rows.push_back(
+        {{"kind", "cold"},
+         {"events", round.events},
+         {"ns", round.nanoseconds},
+         {"ns_per_event", round.ns_per_event()},
+         {"counters",
+          {{"minor_faults", round.minor_faults}, {"major_faults", round.major_faults}}}});
+  }
+  return {{"rounds", std::move(rows)}, {"summary", time_summary_json(rounds)}};
+}
+
+const char* touch_name(Touch touch) {
+  switch (touch) {
+    case Touch::none: return "none";
+    case Touch::first: return "first";
+    case Touch::all: return "all";
+  }
+  return "";
+}
+
+Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
+  const ReplayCounts& counts = trace.plan.counts;
+  Json json = {{"trace", fmt::format("t{}", m.cell.trace)},
+               {"target", m.cell.target},
+               {"configuration", m.cell.configuration},
+               {"build", m.cell.build},
+               {"profile", m.cell.profile},
+               {"system_malloc", m.cell.system_malloc},
+               {"arena_residue", m.cell.residue.text()},
+               {"touch", touch_name(m.cell.touch)},
+               {"replayed",
+                {{"events", counts.issued},
+                 {"skipped", counts.dead_or_unknown},
+                 {"consequences_left_out", counts.nested},
+                 {"failures_left_out", counts.failed},
+                 {"issued_in_the_allocating_domain", counts.wrong_domain},
+                 {"issued_as_new_blocks", counts.unknown_reallocs},
+                 {"void", !m.void_reason.empty()},
+                 {"void_reason", m.void_reason.empty() ? Json(nullptr) : Json(m.void_reason)}}},
+               {"time", time_json(m.rounds)}};
+  json["memory"] =
+      m.footprint ? memory_json(*m.footprint, m.cell.geometry.arena_bytes) : Json(nullptr);
+  json["pymalloc"] = m.footprint ? pymalloc_json(*m.footprint) : Json(nullptr);
+  return json;
+}
+
+Json context_json(const RunContext& context) {
+  auto known = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+  return {{"command", context.command},
+          {"seed", context.seed},
+          {"started", context.started},
+          {"pymemlab", context.version},
+          {"revision", known(context.revision)},
+          {"compiler", context.compiler},
+          {"build_type", context.build_type},
+          {"host", known(context.machine.host)},
+          {"cpu", known(context.machine.cpu)},
+          {"cpus", context.machine.cpus},
+          {"caches", known(context.machine.caches)},
+          {"kernel", known(context.machine.kernel)},
+          {"libc", known(context.machine.libc)}};
+}
+
+}  // namespace
+
+Json results_document(const RunContext& context, const std::vector<MeasuredTrace>& traces,
+                      const std::vector<Json>& summaries,
+                      const std::vector<Measurement>& measurements) {
+  Json document = {{"schema", "pymemlab.results"},
+                   {"schema_version", kResultsSchemaVersion},
+                   {"context", context_json(context)},
+                   {"traces", Json::array()},
+                   {"cells", Json::array()}};
+  for (std::size_t t = 0; t < traces.size(); ++t) {
+    document["traces"].push_back({{"id", fmt::format("t{}", t)},
+                                  {"digest", traces[t].digest},
+                                  {"path", traces[t].path},
+                                  {"summary", summaries[t]}});
+  }
+  for (const Measurement& m : measurements)
+    document["cells"].push_back(cell_json(m, traces[m.cell.trace]));
+  return document;
+}
+
+Json read_results(const std::string& path) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(path, std::ios::binary);
+    if (!file) throw InputError("{}: cannot be opened", path);
+  }
+  Json document;
+  try {
+    document = Json::parse(path == "-" ? std::cin : file);
+  } catch (const Json::parse_error& error) {
+    throw InputError("{}: not JSON: byte {} is where it stops making sense", path, error.byte);
+  }
+  if (!document.is_object() || document.value("schema", Json()) != "pymemlab.results") {
+    throw InputError("{}: not a results document: its \"schema\" is not \"pymemlab.results\"",
+                     path);
+  }
+  const Json version = document.value("schema_version", Json());
+  if (version != kResultsSchemaVersion) {
+    throw InputError("{}: results of schema version {}; this pymemlab reads version {}", path,
+                     version.dump(), kResultsSchemaVersion);
+  }
+  return document;
+}
+
+}  // namespace pymemlab

@@ -1,0 +1,39 @@
+// Measurements as the one JSON document that plots, tables and other formats are made from.
+// results/schema.json is its schema, results/README.md describes it.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/measure/measurement.h"
+#include "core/os/machine.h"
+
+namespace pymemlab {
+
+inline constexpr int kResultsSchemaVersion = 1;
+
+// How the run was made.
+struct RunContext {
+  Machine machine;
+  std::string version;   // of pymemlab
+  std::string revision;  // of its source; empty if not known
+  std::string compiler;
+  std::string build_type;
+  std::string started;  // UTC
+  std::vector<std::string> command;
+  std::uint64_t seed = 0;
+};
+
+// `summaries` holds one object a trace, in order: figures of the trace itself.
+[[nodiscard]] nlohmann::ordered_json results_document(
+    const RunContext& context, const std::vector<MeasuredTrace>& traces,
+    const std::vector<nlohmann::ordered_json>& summaries,
+    const std::vector<Measurement>& measurements);
+
+// Reads a document back. Throws InputError, naming the file, for anything but a document of a
+// version we know.
+[[nodiscard]] nlohmann::ordered_json read_results(const std::string& path);
+
+}  // namespace pymemlab
