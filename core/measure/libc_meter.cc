@@ -13,6 +13,28 @@ constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kHeaderBytes = 8;          // in front of a block in glibc's heap
 constexpr std::uint64_t kMappingHeaderBytes = 16;  // in front of a block with a mapping of its own
 
+// The first chunk of glibc's heap (2.30 and later): the main thread's cache of free chunks, one
+// list a chunk size of 32, 48, ... bytes.
+struct ThreadCache {
+  static constexpr std::size_t kLists = 64;
+  static constexpr std::uint64_t kChunkBytes = 0x290;  // its own
+  static constexpr std::uint64_t kInUse = 1;
+
+  std::uint64_t previous_size;
+  std::uint64_t size_and_flags;
+  std::uint16_t counts[kLists];
+  const void* lists[kLists];
+
+  [[nodiscard]] bool is_plausible() const noexcept {
+    if (size_and_flags != (kChunkBytes | kInUse)) return false;
+    for (std::size_t i = 0; i < kLists; ++i) {
+      if ((counts[i] == 0) != (lists[i] == nullptr)) return false;
+    }
+    return true;
+  }
+};
+static_assert(sizeof(ThreadCache) == ThreadCache::kChunkBytes);
+
 // glibc keeps the break itself: no system call.
 std::uintptr_t heap_end() noexcept { return reinterpret_cast<std::uintptr_t>(::sbrk(0)); }
 
@@ -23,7 +45,7 @@ void LibcMeter::start() noexcept {
   const struct mallinfo2 info = ::mallinfo2();
   heap_end_at_start_ = heap_end();
   heap_begin_ = heap_end_at_start_ - info.arena;
-  free_at_start_ = info.fordblks;
+  free_at_start_ = all_free_bytes();
 }
 
 AllocatorRecord LibcMeter::wrap(const AllocatorRecord& inner) noexcept {
@@ -40,8 +62,21 @@ std::uint64_t LibcMeter::mapped_bytes() const noexcept {
 }
 
 std::int64_t LibcMeter::free_bytes() const noexcept {
-  return static_cast<std::int64_t>(::mallinfo2().fordblks) -
-         static_cast<std::int64_t>(free_at_start_);
+  return static_cast<std::int64_t>(all_free_bytes()) - static_cast<std::int64_t>(free_at_start_);
+}
+
+std::uint64_t LibcMeter::all_free_bytes() const noexcept {
+  return ::mallinfo2().fordblks + thread_cache_bytes();
+}
+
+std::uint64_t LibcMeter::thread_cache_bytes() const noexcept {
+  if (heap_end() - heap_begin_ < ThreadCache::kChunkBytes) return 0;
+  const auto* cache = reinterpret_cast<const ThreadCache*>(heap_begin_);
+  if (!cache->is_plausible()) return 0;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < ThreadCache::kLists; ++i)
+    bytes += cache->counts[i] * (std::uint64_t{32} + 16 * i);
+  return bytes;
 }
 
 LibcMeter::Chunk LibcMeter::chunk_of(const void* block) const noexcept {

@@ -28,7 +28,9 @@ class LibcMeter {
   // Of the live blocks: malloc_usable_size, and the headers in front of them.
   [[nodiscard]] std::uint64_t usable_bytes() const noexcept { return usable_bytes_; }
   [[nodiscard]] std::uint64_t header_bytes() const noexcept { return header_bytes_; }
-  // Free chunks, above what was free at the start. Walks libc's bins. glibc: mallinfo2.
+  // Free chunks, in libc's bins and in the thread's cache, above what was free at the start. Walks
+  // the bins. glibc: mallinfo2, which takes the thread's cache for used; it is read where
+  // glibc 2.30+ keeps it, if it is recognised there.
   [[nodiscard]] std::int64_t free_bytes() const noexcept;
 
  private:
@@ -41,6 +43,8 @@ class LibcMeter {
     std::uint64_t header;
     bool own_mapping;
   };
+  [[nodiscard]] std::uint64_t all_free_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t thread_cache_bytes() const noexcept;
   [[nodiscard]] Chunk chunk_of(const void* block) const noexcept;
   void enter(const void* block) noexcept;
   void leave(const Chunk& chunk) noexcept;
