@@ -15,6 +15,8 @@
 namespace pymemlab {
 namespace {
 
+constexpr std::uint64_t kMostEvents = 1'000'000'000'000;
+
 struct SynthOptions {
   std::string name;
   bool list = false;
@@ -65,10 +67,9 @@ std::function<int()> declare_synth(CLI::App& app) {
   app.add_flag("--list", options->list, "print every workload and what it stresses");
   app.add_option("--events", options->parameters.events,
                  "about how many events: the generator stops at the first whole step after")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::uint64_t{0}, kMostEvents).description("0 to 10^12"))
       ->capture_default_str();
   app.add_option("--seed", options->parameters.seed, "equal seeds give equal traces")
-      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("-o,--output", options->output, "the trace file; '-' is standard output")
       ->capture_default_str();
