@@ -15,7 +15,7 @@
 namespace pymemlab {
 namespace {
 
-// Does in the interpreter what scenario() does in the model: the two are kept alike by eye.
+// Does in the interpreter what model_bytes() and model_failure() do in the model.
 constexpr std::string_view kScript = R"(
 import ctypes, resource, sys
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -59,11 +59,14 @@ elif what == 'mixup':
     call('raw', 'Free', call('mem', 'Malloc', 16))
 )";
 
-std::string hex(const std::uint8_t* block, std::size_t before, std::size_t size) {
+// A block's bytes from `before` its start to the end of its guards; the block is freed.
+std::string shown(Memory& memory, Domain domain, void* block, std::size_t before,
+                  std::size_t size) {
   std::string text;
-  for (const std::uint8_t* at = block - before; at < block + size + 8; ++at) {
+  for (const std::uint8_t* at = bytes_of(block) - before; at < bytes_of(block) + size + 8; ++at) {
     text += fmt::format("{:02x}", *at);
   }
+  memory.free(domain, block);
   return text + "\n";
 }
 
@@ -71,17 +74,17 @@ std::string model_bytes(Memory& memory) {
   std::string text;
   for (const Domain domain : {Domain::raw, Domain::mem, Domain::obj}) {
     for (const std::size_t size : {0u, 5u, 40u, 488u}) {
-      text += hex(bytes_of(memory.malloc(domain, size)), 16, size);
+      text += shown(memory, domain, memory.malloc(domain, size), 16, size);
     }
-    text += hex(bytes_of(memory.calloc(domain, 3, 4)), 16, 12);
+    text += shown(memory, domain, memory.calloc(domain, 3, 4), 16, 12);
     for (const auto& [from, to] :
          {std::pair<std::size_t, std::size_t>{5, 9}, {9, 5}, {128, 130}, {300, 400}, {400, 300}}) {
       void* block = memory.malloc(domain, from);
       fill(block, 0x77, from);
-      text += hex(bytes_of(memory.realloc(domain, block, to)), 16, to);
+      text += shown(memory, domain, memory.realloc(domain, block, to), 16, to);
     }
   }
-  return text + hex(bytes_of(memory.malloc(Domain::obj, 600)), 32, 600);
+  return text + shown(memory, Domain::obj, memory.malloc(Domain::obj, 600), 32, 600);
 }
 
 void model_failure(Memory& memory, std::string_view what) {
@@ -182,8 +185,9 @@ TEST_F(Interpreters, NumberBlocksThatAreWrappedTwiceAsTheModelDoes) {
     const Profile& profile = profile_of_version(interpreter.version);
     if (profile.serial == Serial::none) continue;
     Memory memory(options_for(profile, "pymalloc_debug"));
-    const auto* block = bytes_of(memory.malloc(Domain::obj, 600));
+    auto* block = bytes_of(memory.malloc(Domain::obj, 600));
     const int difference = block[600 + 15] - block[600 + 31];
+    memory.free(Domain::obj, block);
     EXPECT_EQ(run(interpreter, "serials"), fmt::format("{}\n", difference)) << interpreter.path;
   }
 }
