@@ -13,6 +13,7 @@
 #include "core/os/process.h"
 #include "core/pymem/configuration.h"
 #include "core/pymem/profile.h"
+#include "core/replay/recorded_geometry.h"
 #include "core/report/results.h"
 #include "core/trace/trace_reader.h"
 #include "tools/build_info.h"
@@ -45,16 +46,6 @@ Touch touch_called(const std::string& name) {
   return name == "all" ? Touch::all : Touch::first;
 }
 
-// The version's geometry, with what the recorded interpreter showed to be otherwise.
-Geometry geometry_of(const Profile& profile, const std::optional<PythonFacts>& python) {
-  Geometry geometry = profile.geometry;
-  if (!python) return geometry;
-  if (python->alignment != 0) geometry.alignment = python->alignment;
-  if (python->pool_bytes != 0) geometry.pool_bytes = python->pool_bytes;
-  if (python->arena_bytes != 0) geometry.arena_bytes = python->arena_bytes;
-  return geometry;
-}
-
 ArenaResidue residue_for(const ReplayOptions& options, const MeasuredTrace& trace,
                          const Geometry& geometry) {
   const bool recorded = trace.arenas_of(geometry.arena_bytes) != 0;
@@ -79,7 +70,7 @@ std::vector<Cell> cells_of(const ReplayOptions& options, const std::vector<Measu
     const Profile& profile = named    ? profile_named(options.profile)
                              : python ? profile_of_version(python->version)
                                       : profile_named(kDefaultProfile);
-    const Geometry geometry = named ? profile.geometry : geometry_of(profile, python);
+    const Geometry geometry = named ? profile.geometry : recorded_geometry(profile, python);
     for (const std::string& name : options.configurations) {
       cells.push_back({.trace = t,
                        .configuration = std::string(configuration_for(name, profile).name),
@@ -193,8 +184,8 @@ std::function<int()> declare_replay(CLI::App& app) {
       "Where arenas start within their alignment: recorded, aligned or random:SEED\n"
       "(default: recorded if the trace has arenas of that size, else random with --seed)");
   app.add_option("--samples", options->samples,
-                 "Samples of the footprint over the allocation clock")
-      ->check(CLI::Range(1, 1000000).description("1 to 1000000"))
+                 "Samples of the footprint over the allocation clock; 0: after every event")
+      ->check(CLI::Range(0, 1000000).description("0 to 1000000"))
       ->capture_default_str();
   app.add_option("-o,--output", options->output, "Results document to write; - is standard output")
       ->type_name("FILE")

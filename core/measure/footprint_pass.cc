@@ -142,13 +142,17 @@ void FootprintPass::after_event(std::uint64_t advance) noexcept {
   ++events_;
   if (job_.pass == Pass::scan) {
     scan_event(advance);
-  } else if (job_.intervals != 0 && advance != 0 &&
-             clock_bytes_ * static_cast<unsigned __int128>(job_.intervals) >=
-                 static_cast<unsigned __int128>(interval_ + 1) * job_.clock_bytes) {
+  } else if (job_.every_event) {
     take_sample();
-    interval_ = static_cast<std::uint64_t>(
-        clock_bytes_ * static_cast<unsigned __int128>(job_.intervals) / job_.clock_bytes);
+  } else if (advance != 0 && interval_at(clock_bytes_) > interval_) {
+    take_sample();
+    interval_ = interval_at(clock_bytes_);
   }
+}
+
+std::uint64_t FootprintPass::interval_at(std::uint64_t clock_bytes) const noexcept {
+  return static_cast<std::uint64_t>(static_cast<unsigned __int128>(clock_bytes) * job_.intervals /
+                                    job_.clock_bytes);
 }
 
 void FootprintPass::scan_event(std::uint64_t advance) noexcept {
@@ -171,10 +175,7 @@ void FootprintPass::scan_event(std::uint64_t advance) noexcept {
   if (advance != 0) {
     scan.mapped_dt.add_product(mapped, advance);
     scan.live_dt.add_product(live_bytes_, advance);
-    interval_ = std::min<std::uint64_t>(
-        static_cast<std::uint64_t>(clock_bytes_ * static_cast<unsigned __int128>(job_.intervals) /
-                                   job_.clock_bytes),
-        job_.intervals - 1);
+    interval_ = std::min(interval_at(clock_bytes_), job_.intervals - 1);
   }
   IntervalPeak& peak = interval_peaks_[interval_];
   peak.live_bytes = std::max(peak.live_bytes, live_bytes_);

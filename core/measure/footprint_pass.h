@@ -52,6 +52,8 @@ class FootprintPass {
   void leave(const Entry& entry) noexcept;
 
   void after_event(std::uint64_t advance) noexcept;
+  // The interval of the allocation clock that a moment lies in. REQUIRES: the job has a clock.
+  [[nodiscard]] std::uint64_t interval_at(std::uint64_t clock_bytes) const noexcept;
   void scan_event(std::uint64_t advance) noexcept;
   void sample_event() noexcept;
   void take_sample() noexcept;

@@ -113,7 +113,7 @@ void footprint_passes(const MeasuredTrace& trace, const RunOptions& options,
                       Measurement& measurement) {
   Footprint footprint;
   WorkerJob job = job_for(trace, measurement.cell, Pass::scan);
-  job.intervals = trace.plan.clock_bytes == 0 ? 1 : options.samples;
+  job.intervals = std::max<std::uint64_t>(1, options.samples);
   {
     Round round(trace, measurement.cell, options, job);
     const WorkerChannel& channel = round.run(Pass::scan);
@@ -123,7 +123,9 @@ void footprint_passes(const MeasuredTrace& trace, const RunOptions& options,
                                     channel.interval_peaks().end());
   }
   job.pass = Pass::sample;
-  job.intervals = trace.plan.clock_bytes == 0 ? 0 : options.samples;
+  job.every_event = options.samples == 0;
+  job.sample_room =
+      (job.every_event ? trace.plan.counts.issued : job.intervals) + job.moments.size() + 1;
   job.peak_moment = footprint.scan.peak_mapped_event;
   job.moments = {footprint.scan.peak_live_event, footprint.scan.peak_mapped_event,
                  trace.plan.teardown_event.value_or(~0ull), ~0ull};

@@ -14,12 +14,11 @@ std::array<WorkerChannel::Array, 6> WorkerChannel::layout(const WorkerJob& job) 
     offset += size * element_bytes;
     return array;
   };
-  const std::size_t moments = job.pass == Pass::sample ? job.intervals + job.moments.size() + 1 : 0;
   return {place(job.window_events, sizeof(ReplayEvent)),
           place(job.window_events, sizeof(std::uint64_t)),
           place(job.recorded_arenas, sizeof(std::uint64_t)),
           place(job.pass == Pass::scan ? job.intervals : 0, sizeof(IntervalPeak)),
-          place(moments, sizeof(FootprintSample)),
+          place(job.sample_room, sizeof(FootprintSample)),
           place(kTextBytes, 1)};
 }
 

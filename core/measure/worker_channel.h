@@ -53,10 +53,13 @@ struct WorkerJob {
   std::uint64_t slots = 0;
   std::uint64_t window_events = 1u << 17;
   std::uint64_t recorded_arenas = 0;  // bases that follow
-  // Footprint passes: the clock at the end, how many equal intervals it is cut into, and for
-  // Pass::sample further moments (issued events before them), ascending, unused ones ~0.
+  // Footprint passes: the clock at the end, how many equal intervals it is cut into, how many
+  // samples there is room for, and for Pass::sample further moments (issued events before them),
+  // ascending, unused ones ~0.
   std::uint64_t clock_bytes = 0;
   std::uint64_t intervals = 0;
+  std::uint64_t sample_room = 0;
+  bool every_event = false;  // Pass::sample: after each event, not each interval
   std::array<std::uint64_t, 4> moments = {~0ull, ~0ull, ~0ull, ~0ull};
   // Of `moments`: where the heap's statistics are kept (the moment of peak mapped bytes).
   std::uint64_t peak_moment = ~0ull;

@@ -14,26 +14,27 @@ ReplayFeed::Filled ReplayFeed::fill(std::span<ReplayEvent> events, std::span<std
       Operation operation;
       if (!cursor_ || !cursor_->next(operation)) {
         if (!reader_.next(batch_)) {
-          finish();
+          translator_.finish(reader_.marks());
           break;
         }
         cursor_.emplace(batch_);
         continue;
       }
-      ++plan_.events;
-      wide_.clear();
-      pending_ = translate(operation);
+      pending_ = translator_.translate(operation);
       if (!pending_) continue;
     }
-    if (filled.wide + wide_.size() > wide.size()) break;
-    std::copy(wide_.begin(), wide_.end(), wide.begin() + static_cast<std::ptrdiff_t>(filled.wide));
-    filled.wide += wide_.size();
+    const std::span<const std::uint64_t> words = translator_.wide();
+    if (filled.wide + words.size() > wide.size()) break;
+    std::copy(words.begin(), words.end(), wide.begin() + static_cast<std::ptrdiff_t>(filled.wide));
+    filled.wide += words.size();
     events[filled.events++] = *std::exchange(pending_, std::nullopt);
   }
   return filled;
 }
 
-std::optional<ReplayEvent> ReplayFeed::translate(const Operation& operation) {
+std::optional<ReplayEvent> ReplayTranslator::translate(const Operation& operation) {
+  ++plan_.events;
+  wide_.clear();
   if (!is_request(operation.kind)) {
     note(operation);
     return std::nullopt;
@@ -46,7 +47,7 @@ std::optional<ReplayEvent> ReplayFeed::translate(const Operation& operation) {
   return takes_new_slot(operation.kind) ? new_block(operation) : known_block(operation);
 }
 
-std::optional<ReplayEvent> ReplayFeed::new_block(const Operation& operation) {
+std::optional<ReplayEvent> ReplayTranslator::new_block(const Operation& operation) {
   Block& made = block(operation.slot);
   made.live = false;
   if (operation.nested) {
@@ -79,7 +80,7 @@ std::optional<ReplayEvent> ReplayFeed::new_block(const Operation& operation) {
   }
 }
 
-std::optional<ReplayEvent> ReplayFeed::known_block(const Operation& operation) {
+std::optional<ReplayEvent> ReplayTranslator::known_block(const Operation& operation) {
   if (operation.kind == EventKind::free && operation.slot == kNoSlot) {
     ++plan_.counts.issued;
     return ReplayEvent(ReplayKind::free_null, operation.domain, 0, 0);
@@ -105,7 +106,7 @@ std::optional<ReplayEvent> ReplayFeed::known_block(const Operation& operation) {
                      operation.slot);
 }
 
-void ReplayFeed::note(const Operation& operation) {
+void ReplayTranslator::note(const Operation& operation) {
   if (operation.kind == EventKind::arena_alloc && operation.address != 0) {
     plan_.arenas.push_back({.base = operation.address, .bytes = operation.size});
   } else if (operation.kind == EventKind::mark) {
@@ -114,15 +115,14 @@ void ReplayFeed::note(const Operation& operation) {
 }
 
 // The texts of the marks are known only at the end of a trace.
-void ReplayFeed::finish() {
+void ReplayTranslator::finish(std::span<const std::string> marks) {
   for (const auto& [text, issued] : first_mark_) {
-    if (text < reader_.marks().size() && reader_.marks()[text] == "teardown")
-      plan_.teardown_event = issued;
+    if (text < marks.size() && marks[text] == "teardown") plan_.teardown_event = issued;
   }
 }
 
 // REQUIRES: counts.issued already counts the event.
-void ReplayFeed::advance(std::uint64_t old_bytes, std::uint64_t new_bytes) {
+void ReplayTranslator::advance(std::uint64_t old_bytes, std::uint64_t new_bytes) {
   live_bytes_ += new_bytes - old_bytes;
   plan_.clock_bytes += clock_advance(old_bytes, new_bytes);
   if (live_bytes_ > plan_.peak_live_bytes) {
@@ -131,13 +131,13 @@ void ReplayFeed::advance(std::uint64_t old_bytes, std::uint64_t new_bytes) {
   }
 }
 
-std::uint32_t ReplayFeed::inline_size(std::uint64_t size) {
+std::uint32_t ReplayTranslator::inline_size(std::uint64_t size) {
   if (size < ReplayEvent::kWide) return static_cast<std::uint32_t>(size);
   wide_ = {size};
   return ReplayEvent::kWide;
 }
 
-ReplayFeed::Block& ReplayFeed::block(Slot slot) {
+ReplayTranslator::Block& ReplayTranslator::block(Slot slot) {
   if (slot >= blocks_.size()) {
     blocks_.resize(std::max<std::size_t>(slot + std::size_t{1}, blocks_.size() * 2));
   }

@@ -52,6 +52,40 @@ constexpr std::uint64_t clock_advance(std::uint64_t old_bytes, std::uint64_t new
   return new_bytes > old_bytes ? new_bytes - old_bytes : 0;
 }
 
+// Decides, operation by operation, what a replay issues.
+class ReplayTranslator {
+ public:
+  // The event to issue, whose side words are then in wide(); nothing if it is left out.
+  [[nodiscard]] std::optional<ReplayEvent> translate(const Operation& operation);
+  [[nodiscard]] std::span<const std::uint64_t> wide() const noexcept { return wide_; }
+
+  // `marks`: the trace's mark texts, which are known only at its end.
+  void finish(std::span<const std::string> marks);
+  // Everything but the teardown mark is up to date at any time.
+  [[nodiscard]] const ReplayPlan& plan() const noexcept { return plan_; }
+
+ private:
+  struct Block {
+    std::uint64_t bytes = 0;
+    bool live = false;
+    Domain domain = Domain::raw;
+  };
+  [[nodiscard]] std::optional<ReplayEvent> new_block(const Operation& operation);
+  [[nodiscard]] std::optional<ReplayEvent> known_block(const Operation& operation);
+  void note(const Operation& operation);
+  void advance(std::uint64_t old_bytes, std::uint64_t new_bytes);
+  [[nodiscard]] std::uint32_t inline_size(std::uint64_t size);
+  Block& block(Slot slot);
+
+  std::vector<Block> blocks_;
+  std::vector<std::uint64_t> wide_;
+  std::map<Slot, std::uint64_t> first_mark_;  // by text number: issued events before it
+  std::uint64_t live_bytes_ = 0;
+  std::uint64_t live_blocks_ = 0;
+  ReplayPlan plan_;
+};
+
+// A trace as windows of replay events.
 class ReplayFeed {
  public:
   explicit ReplayFeed(TraceReader reader);
@@ -68,34 +102,14 @@ class ReplayFeed {
 
   [[nodiscard]] const TraceReader& reader() const noexcept { return reader_; }
   // REQUIRES: fill() has returned {0, 0}.
-  [[nodiscard]] const ReplayPlan& plan() const noexcept { return plan_; }
+  [[nodiscard]] const ReplayPlan& plan() const noexcept { return translator_.plan(); }
 
  private:
-  struct Block {
-    std::uint64_t bytes = 0;
-    bool live = false;
-    Domain domain = Domain::raw;
-  };
-  // The event to issue for an operation, with its side words in wide_; nothing if it is left out.
-  [[nodiscard]] std::optional<ReplayEvent> translate(const Operation& operation);
-  [[nodiscard]] std::optional<ReplayEvent> new_block(const Operation& operation);
-  [[nodiscard]] std::optional<ReplayEvent> known_block(const Operation& operation);
-  void note(const Operation& operation);
-  void finish();
-  void advance(std::uint64_t old_bytes, std::uint64_t new_bytes);
-  [[nodiscard]] std::uint32_t inline_size(std::uint64_t size);
-  Block& block(Slot slot);
-
   TraceReader reader_;
   EventBatch batch_;
   std::optional<OperationCursor> cursor_;
-  std::vector<Block> blocks_;
-  std::vector<std::uint64_t> wide_;
+  ReplayTranslator translator_;
   std::optional<ReplayEvent> pending_;
-  std::map<Slot, std::uint64_t> first_mark_;  // by text number: issued events before it
-  std::uint64_t live_bytes_ = 0;
-  std::uint64_t live_blocks_ = 0;
-  ReplayPlan plan_;
 };
 
 }  // namespace pymemlab

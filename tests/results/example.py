@@ -42,6 +42,7 @@ def sample(configuration, i):
         row["free_pool_bytes"] = -sum(row[name] for name in COMPONENTS) % ARENA
     row["mapped_bytes"] = sum(row[name] for name in COMPONENTS)
     row["resident_bytes"] = int(row["mapped_bytes"] * 0.93) if i % 4 == 0 else None
+    row["packed_bytes"] = row["live_bytes"]
     row["arenas"] = row["mapped_bytes"] // ARENA if pymalloc else 0
     return row
 
