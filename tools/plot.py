@@ -230,7 +230,7 @@ def draw_classes(plt, trace, cells):
         used = [row for row in classes if row["utilisation"] is not None and row["pools"] > 0]
         lower.plot([row["block_bytes"] for row in used], [100 * row["utilisation"] for row in used], "D",
                    color=VERMILLION, markeredgecolor="black", markeredgewidth=0.5, markersize=5,
-                   label="utilisation (classes with pools)")
+                   clip_on=False, label="utilisation (classes with pools)")
         lower.set_ylim(0, 105)
         lower.set_xlim(0, max(sizes) + width)
         lower.set_xticks(range(0, max(sizes) + 1, 64))
