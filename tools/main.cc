@@ -15,6 +15,8 @@ namespace pymemlab {
 namespace {
 
 constexpr std::array kSubcommands = {
+    Subcommand{"convert", "Convert between trace formats", declare_convert},
+    Subcommand{"info", "Say what is in a trace", declare_info},
     Subcommand{"synth", "Write the trace of a synthetic workload", declare_synth},
 };
 

@@ -22,16 +22,18 @@ struct PythonFacts {
 
 // Kept as one JSON object inside the file; docs/trace-format.md lists the keys.
 struct TraceMetadata {
-  std::optional<PythonFacts> python;        // absent for synthetic and most imported traces
-  std::string source;                       // "record", "synth NAME", "text", "rep", ...
-  std::optional<std::string> pythonmalloc;  // the recorded process's PYTHONMALLOC; absent = unset
-  std::vector<std::string> command;
+  std::optional<PythonFacts> python = {};  // absent for synthetic and most imported traces
+  std::string source = {};                 // "record", "synth NAME", "text", "rep", ...
+  std::optional<std::string> pythonmalloc =
+      {};  // the recorded process's PYTHONMALLOC; absent = unset
+  std::vector<std::string> command = {};
   std::int64_t pid = 0;
-  std::optional<std::int64_t> parent;
-  std::string started;  // ISO 8601, UTC
-  std::string platform;
-  std::vector<std::string> columns;  // optional columns present: "address"
-  std::vector<std::string> unknown;  // what the producer could not tell: "domains", "threads", ...
+  std::optional<std::int64_t> parent = {};
+  std::string started = {};  // ISO 8601, UTC
+  std::string platform = {};
+  std::vector<std::string> columns = {};  // optional columns present: "address"
+  std::vector<std::string> unknown =
+      {};  // what the producer could not tell: "domains", "threads", ...
   nlohmann::json extra =
       nlohmann::json::object();  // keys of later versions and of workloads, kept as they are
 

@@ -57,7 +57,7 @@ class TraceReader {
   // One sentence, or nothing if all that was written has been read.
   [[nodiscard]] const std::optional<std::string>& damage() const noexcept;
 
-  // Known once next() has returned false.
+  // The texts of the marks in the events so far, by the number in Event::slot.
   [[nodiscard]] const std::vector<std::string>& marks() const noexcept;
   // Slots ever used: every slot in the events so far is below it (or kNoSlot).
   [[nodiscard]] Slot slots() const noexcept;

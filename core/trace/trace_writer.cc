@@ -29,6 +29,7 @@ class TraceWriter::Impl {
   void mark(std::string_view text);
   TraceMetadata& metadata() noexcept { return metadata_; }
   [[nodiscard]] std::uint64_t events() const noexcept { return first_event_ + encoder_.size(); }
+  [[nodiscard]] Slot slots() const noexcept { return slots_.used(); }
   void flush_chunk();
   void finish();
 
@@ -349,6 +350,7 @@ Slot TraceWriter::append(const Operation& operation) { return impl_->append(oper
 void TraceWriter::mark(std::string_view text) { impl_->mark(text); }
 TraceMetadata& TraceWriter::metadata() noexcept { return impl_->metadata(); }
 std::uint64_t TraceWriter::events() const noexcept { return impl_->events(); }
+Slot TraceWriter::slots() const noexcept { return impl_->slots(); }
 void TraceWriter::flush_chunk() { impl_->flush_chunk(); }
 void TraceWriter::finish() { impl_->finish(); }
 

@@ -56,6 +56,8 @@ class TraceWriter {
   // stands here at the end replaces what the head of the file says.
   TraceMetadata& metadata() noexcept;
   [[nodiscard]] std::uint64_t events() const noexcept;
+  // Slots handed out so far: all are below it.
+  [[nodiscard]] Slot slots() const noexcept;
 
   // Writes the chunk under construction now (a recorder does so at intervals).
   void flush_chunk();

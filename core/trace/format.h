@@ -1,0 +1,41 @@
+// The file formats that a trace can come from and go to. Adding one is a file and a row.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/trace/trace_reader.h"
+#include "core/trace/trace_writer.h"
+
+namespace pymemlab {
+
+// What a conversion could not carry over, each a sentence.
+struct ConversionReport {
+  std::vector<std::string> losses;
+  std::optional<std::string> damage;  // of the source: see TraceReader::damage
+};
+
+struct TraceFormat {
+  std::string_view name;       // "text"
+  std::string_view extension;  // ".txt"
+  // `from` in this format becomes the trace file `to`. Paths may be "-". options.addresses keeps
+  // addresses if there are any. Throws InputError.
+  ConversionReport (*import_file)(const std::string& from, const std::string& to,
+                                  const TraceWriterOptions& options);
+  // The trace file `from`, which may be read more than once, becomes `to` in this format.
+  ConversionReport (*export_file)(const std::string& from, const std::string& to);
+};
+
+[[nodiscard]] std::span<const TraceFormat> trace_formats() noexcept;
+// Throws InputError listing the names there are.
+[[nodiscard]] const TraceFormat& trace_format_named(std::string_view name);
+// By the path's extension; nothing if it says nothing.
+[[nodiscard]] const TraceFormat* trace_format_of(std::string_view path) noexcept;
+
+// Appends all of the trace's events and marks, in the same slots.
+void copy_events(TraceReader& from, TraceWriter& to);
+
+}  // namespace pymemlab
