@@ -30,110 +30,99 @@ constexpr std::uint64_t head(Kind kind, unsigned domain, std::uint64_t size) noe
   return static_cast<std::uint64_t>(kind) | domain << ring::kDomainShift | size << ring::kSizeShift;
 }
 
-// Marks the thread as inside an allocator; what the allocator itself requests meanwhile is nested.
+// The thread is inside an allocator; what the allocator itself requests meanwhile is nested.
 class Inside {
  public:
-  explicit Inside(Thread& thread) noexcept : thread_(thread), outside_(thread.what) {
-    thread.what = outside_ | ring::kNestedBit;
-  }
-  ~Inside() { thread_.what = outside_; }
+  Inside() noexcept { t_thread.what += ring::kDepthUnit; }
+  ~Inside() { t_thread.what -= ring::kDepthUnit; }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
-
- private:
-  Thread& thread_;
-  std::uint64_t outside_;
 };
 
-void identify_interpreter(Thread& thread, void* newest) noexcept {
+void identify_interpreter(void* newest) noexcept {
   if (newest == nullptr) return;
   if (g_only_interpreter == nullptr) g_only_interpreter = newest;
   void* state = g_api.current_thread();
   if (state == nullptr) return;
   void* interpreter = g_api.interpreter_of(state);
   const std::int64_t id = g_api.interpreter_id(interpreter);
-  if (id == thread.interpreter_id) return;
-  thread.interpreter_id = id;
-  thread.what = (thread.what & ring::kNestedBit) |
-                std::uint64_t{allocator_identity(g_api, interpreter)} << ring::kInterpreterShift;
+  if (id == t_thread.interpreter_id) return;
+  t_thread.interpreter_id = id;
+  t_thread.what = (t_thread.what & ring::kDepthMask) |
+                  std::uint64_t{allocator_identity(g_api, interpreter)} << ring::kInterpreterShift;
 }
 
 // Up to 3.11 there is one allocator state for all, and `TellInterpreters` is false. From 3.12 on,
 // raw requests need no thread state and keep what the thread's last event said.
 template <unsigned kDomain, bool kTellInterpreters>
-inline void note_interpreter(Thread& thread) noexcept {
+inline void note_interpreter() noexcept {
   if constexpr (kTellInterpreters && kDomain != kRaw) {
     void* newest = g_api.newest_interpreter();
-    if (newest != g_only_interpreter || thread.interpreter_id != 0) [[unlikely]] {
-      identify_interpreter(thread, newest);
+    if (newest != g_only_interpreter || t_thread.interpreter_id != 0) [[unlikely]] {
+      identify_interpreter(newest);
     }
   }
 }
 
-inline void emit_sized(Thread& thread, Kind kind, unsigned domain, std::uint64_t size,
+inline void emit_sized(Kind kind, unsigned domain, std::uint64_t size,
                        const void* address) noexcept {
   if (size < ring::kWideSize) [[likely]]
-    return emit(thread, head(kind, domain, size) | thread.what, address);
-  emit_wide(thread, head(kind, domain, 0) | thread.what, address, &size, 1);
+    return emit(head(kind, domain, size) | t_thread.what, address);
+  emit_wide(head(kind, domain, 0) | t_thread.what, address, size);
 }
 
 template <unsigned kDomain, bool kTellInterpreters>
 struct Hook {
   static void* malloc(void* ctx, std::size_t size) {
     const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
-    Thread& thread = t_thread;
-    note_interpreter<kDomain, kTellInterpreters>(thread);
+    note_interpreter<kDomain, kTellInterpreters>();
     void* block = nullptr;
     {
-      const Inside inside(thread);
+      const Inside inside;
       block = inner.malloc(inner.ctx, size);
     }
-    emit_sized(thread, Kind::malloc, kDomain, size, block);
+    emit_sized(Kind::malloc, kDomain, size, block);
     return block;
   }
 
   static void* calloc(void* ctx, std::size_t count, std::size_t size) {
     const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
-    Thread& thread = t_thread;
-    note_interpreter<kDomain, kTellInterpreters>(thread);
+    note_interpreter<kDomain, kTellInterpreters>();
     void* block = nullptr;
     {
-      const Inside inside(thread);
+      const Inside inside;
       block = inner.calloc(inner.ctx, count, size);
     }
     if (count == 1 && size < ring::kWideSize) {
-      emit(thread, head(Kind::calloc, kDomain, size) | thread.what, block);
+      emit(head(Kind::calloc, kDomain, size) | t_thread.what, block);
     } else {
-      const std::uint64_t both[] = {count, size};
-      emit_wide(thread, head(Kind::calloc, kDomain, 0) | thread.what, block, both, 2);
+      emit_wide(head(Kind::calloc, kDomain, 0) | t_thread.what, block, count, size);
     }
     return block;
   }
 
   static void* realloc(void* ctx, void* block, std::size_t size) {
     const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
-    Thread& thread = t_thread;
-    note_interpreter<kDomain, kTellInterpreters>(thread);
-    if (block != nullptr) emit_sized(thread, Kind::realloc_begin, kDomain, size, block);
+    note_interpreter<kDomain, kTellInterpreters>();
+    if (block != nullptr) emit_sized(Kind::realloc_begin, kDomain, size, block);
     void* moved = nullptr;
     {
-      const Inside inside(thread);
+      const Inside inside;
       moved = inner.realloc(inner.ctx, block, size);
     }
     if (block != nullptr) {
-      emit(thread, head(Kind::realloc_end, kDomain, 0) | thread.what, moved);
+      emit(head(Kind::realloc_end, kDomain, 0) | t_thread.what, moved);
     } else {
-      emit_sized(thread, Kind::realloc_null, kDomain, size, moved);
+      emit_sized(Kind::realloc_null, kDomain, size, moved);
     }
     return moved;
   }
 
   static void free(void* ctx, void* block) {
     const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
-    Thread& thread = t_thread;
-    note_interpreter<kDomain, kTellInterpreters>(thread);
-    emit(thread, head(Kind::free, kDomain, 0) | thread.what, block);
-    const Inside inside(thread);
+    note_interpreter<kDomain, kTellInterpreters>();
+    emit(head(Kind::free, kDomain, 0) | t_thread.what, block);
+    const Inside inside;
     inner.free(inner.ctx, block);
   }
 
@@ -145,12 +134,12 @@ struct Hook {
 void* arena_alloc(void* ctx, std::size_t size) {
   restore_hooks();
   void* arena = g_arena.alloc(ctx, size);
-  emit_sized(t_thread, Kind::arena_alloc, 0, size, arena);
+  emit_sized(Kind::arena_alloc, 0, size, arena);
   return arena;
 }
 
 void arena_free(void* ctx, void* arena, std::size_t size) {
-  emit_sized(t_thread, Kind::arena_free, 0, size, arena);
+  emit_sized(Kind::arena_free, 0, size, arena);
   g_arena.free(ctx, arena, size);
 }
 

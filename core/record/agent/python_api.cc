@@ -97,16 +97,12 @@ std::uint32_t allocator_identity(const PythonApi& api, void* interpreter) noexce
   if (api.has_feature != nullptr) {
     if (api.has_feature(interpreter, kSharesMainAllocator) != 0) return 0;
   } else {
-    // CPython: PyStatus is returned in memory; PyInterpreterConfig begins with int
-    // use_main_obmalloc.
-    struct Status {
-      std::uint64_t words[4];
-    };
+    // CPython: PyInterpreterConfig, seven ints, begins with use_main_obmalloc.
     struct Config {
       int shares_main_allocator;
       int rest[31];
     } config = {};
-    reinterpret_cast<Status (*)(Config*, void*)>(api.interpreter_config)(&config, interpreter);
+    reinterpret_cast<int (*)(Config*, void*)>(api.interpreter_config)(&config, interpreter);
     if (config.shares_main_allocator != 0) return 0;
   }
   return id < ring::kMostInterpreters ? static_cast<std::uint32_t>(id) : ring::kMostInterpreters;

@@ -9,8 +9,11 @@
 // bit of its `what` equals its position's: memory starts as zeroes and the first lap writes ones,
 // so nothing ever has to be cleared. `what` is stored last.
 //
-//   what:  0-3 kind | 4-5 domain | 6 nested | 8-23 interpreter | 25 lap | 26-63 size
+//   what:  0-3 kind | 4-5 domain | 6-9 depth | 10-24 interpreter | 25 lap | 26-63 size
 //   where: 0-47 address | 48-63 thread
+//
+// Depth counts the allocators that the thread is inside of: 0 is the program's own request,
+// anything else ("nested") one that an allocator made while serving it.
 //
 // A size of kWideSize says that the exact value (for calloc: the count, then the size) follows in
 // records of kind `wide`, whose whole `where` is the value.
@@ -37,8 +40,9 @@ inline constexpr std::uint64_t kFirstPosition = kRingBytes;
 inline constexpr std::uint64_t kLapBit = kRingBytes;
 
 inline constexpr unsigned kDomainShift = 4;
-inline constexpr std::uint64_t kNestedBit = 1u << 6;
-inline constexpr unsigned kInterpreterShift = 8;
+inline constexpr std::uint64_t kDepthUnit = 1u << 6;
+inline constexpr std::uint64_t kDepthMask = 15 * kDepthUnit;
+inline constexpr unsigned kInterpreterShift = 10;
 inline constexpr unsigned kSizeShift = 26;
 inline constexpr std::uint64_t kWideSize = (std::uint64_t{1} << (64 - kSizeShift)) - 1;
 inline constexpr unsigned kThreadShift = 48;
@@ -47,7 +51,7 @@ static_assert(kLapBit == std::uint64_t{1} << 25 && kLapBit < std::uint64_t{1} <<
 
 // The last number stands for every later thread or interpreter.
 inline constexpr std::uint32_t kMostThreads = 0xFFFF;
-inline constexpr std::uint32_t kMostInterpreters = 0xFFFF;
+inline constexpr std::uint32_t kMostInterpreters = 0x7FFF;
 
 // The numbers of the domains are CPython's PyMemAllocatorDomain.
 enum class Kind : std::uint8_t {

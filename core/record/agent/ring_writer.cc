@@ -11,13 +11,15 @@
 namespace pymemlab::agent {
 
 constinit thread_local Thread t_thread = {};
-constinit PlainCursor g_plain = {};
+constinit std::byte* g_records = nullptr;
 
 namespace {
 
 constexpr std::int64_t kPatienceNanoseconds = 2'000'000'000;
 
 ring::Header* g_header;
+// Of the plain cursor.
+Thread* g_owner;
 std::atomic<bool> g_recording;
 std::atomic<std::uint32_t> g_threads;
 // The first position that the writers share: 0 while there is one writer, 1 while the cursor is
@@ -54,9 +56,14 @@ bool collector_lives() noexcept {
   return kill(static_cast<pid_t>(g_header->collector), 0) == 0 || errno != ESRCH;
 }
 
+void switch_off(Thread& thread) noexcept {
+  thread.mode = Mode::off;
+  thread.limit.store(0);
+}
+
 // Recording ends before `position`, in every thread.
 void end_recording(Thread& thread, std::uint64_t position) noexcept {
-  thread.mode = Mode::off;
+  switch_off(thread);
   g_recording.store(false);
   std::uint64_t earliest = g_header->stopped_at.load();
   while ((earliest == 0 || position < earliest) &&
@@ -83,7 +90,7 @@ std::uint64_t wait_for_room(std::uint64_t last) noexcept {
 // `count` positions in a row from the atomic cursor, ready to be written; 0 if recording has ended.
 std::uint64_t take_shared(Thread& thread, unsigned count) noexcept {
   if (!g_recording.load(std::memory_order_relaxed)) {
-    thread.mode = Mode::off;
+    switch_off(thread);
     return 0;
   }
   const std::uint64_t bytes = count * sizeof(ring::Record);
@@ -115,7 +122,7 @@ std::uint64_t wait_for_hand_over() noexcept {
 std::uint64_t settle_plain(Thread& thread, std::uint64_t position, unsigned count) noexcept {
   const ErrnoKept errno_kept;
   const std::uint64_t last = position + (count - 1) * sizeof(ring::Record);
-  std::uint64_t limit = g_plain.limit.load();
+  std::uint64_t limit = g_owner->limit.load();
   if (limit == 0) {
     thread.mode = Mode::shared;
     if (position >= wait_for_hand_over()) return take_shared(thread, count);
@@ -126,7 +133,7 @@ std::uint64_t settle_plain(Thread& thread, std::uint64_t position, unsigned coun
     return 0;
   }
   // Fails when the cursor is taken away just now: the next event will notice.
-  if (limit != 0) g_plain.limit.compare_exchange_strong(limit, room);
+  if (limit != 0) g_owner->limit.compare_exchange_strong(limit, room);
   return position;
 }
 
@@ -137,9 +144,9 @@ std::uint64_t settle_plain(Thread& thread, std::uint64_t position, unsigned coun
 void hand_over() noexcept {
   std::uint64_t nobody = 0;
   if (g_shared_from.compare_exchange_strong(nobody, 1)) {
-    g_plain.limit.store(0);
+    g_owner->limit.store(0);
     syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    const std::uint64_t from = g_plain.next.load();
+    const std::uint64_t from = g_owner->next.load();
     g_header->reserved.store(from);
     g_shared_from.store(from, std::memory_order_release);
   } else {
@@ -155,66 +162,74 @@ std::uint64_t next_thread_number() noexcept {
 // REQUIRES: thread.mode is unknown.
 void register_thread(Thread& thread) noexcept {
   const ErrnoKept errno_kept;
-  if (!g_recording.load()) {
-    thread.mode = Mode::off;
-    return;
-  }
+  if (!g_recording.load()) return switch_off(thread);
   thread.where = next_thread_number() << ring::kThreadShift;
   hand_over();
   thread.mode = Mode::shared;
 }
 
-}  // namespace
-
-void emit_past_limit(Thread& thread, std::uint64_t position, std::uint64_t what,
-                     std::uint64_t where) noexcept {
-  const std::uint64_t settled = settle_plain(thread, position, 1);
-  if (settled != 0) commit(settled, what, where | thread.where);
-}
-
-void emit_not_alone(Thread& thread, std::uint64_t what, std::uint64_t where) noexcept {
-  if (thread.mode == Mode::off) return;
+// `count` positions in a row for a thread whose plain cursor did not do; `position` is what that
+// gave.
+std::uint64_t take_slow(Thread& thread, std::uint64_t position, unsigned count) noexcept {
   if (thread.mode == Mode::unknown) register_thread(thread);
-  if (thread.mode != Mode::shared) return;
-  const std::uint64_t position = take_shared(thread, 1);
-  if (position != 0) commit(position, what, where | thread.where);
-}
-
-void emit_wide(Thread& thread, std::uint64_t what, const void* address, const std::uint64_t* values,
-               unsigned count) noexcept {
-  if (thread.mode == Mode::unknown) register_thread(thread);
-  std::uint64_t position = 0;
-  if (thread.mode == Mode::alone) {
-    position = g_plain.next.load(std::memory_order_relaxed);
-    const std::uint64_t last = position + count * sizeof(ring::Record);
-    g_plain.next.store(last + sizeof(ring::Record), std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (last >= g_plain.limit.load(std::memory_order_relaxed))
-      position = settle_plain(thread, position, count + 1);
-  } else if (thread.mode == Mode::shared) {
-    position = take_shared(thread, count + 1);
+  switch (thread.mode) {
+    case Mode::alone: return settle_plain(thread, position, count);
+    case Mode::shared: return take_shared(thread, count);
+    default: return 0;
   }
-  if (position == 0) return;
+}
+
+void commit_wide(std::uint64_t what, const void* address, const std::uint64_t* values,
+                 unsigned count) noexcept {
+  const std::uint64_t bytes = (count + 1) * sizeof(ring::Record);
+  std::uint64_t position = t_thread.next.load(std::memory_order_relaxed);
+  t_thread.next.store(position + bytes, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (position + bytes > t_thread.limit.load(std::memory_order_relaxed)) {
+    position = take_slow(t_thread, position, count + 1);
+    if (position == 0) return;
+  }
   // The head last: what follows it is then there as soon as it is.
   for (unsigned i = count; i > 0; --i) {
     commit(position + i * sizeof(ring::Record), static_cast<std::uint64_t>(ring::Kind::wide),
            values[i - 1]);
   }
   commit(position, what | ring::kWideSize << ring::kSizeShift,
-         reinterpret_cast<std::uint64_t>(address) | thread.where);
+         reinterpret_cast<std::uint64_t>(address) | t_thread.where);
+}
+
+}  // namespace
+
+void emit_slow(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
+  const std::uint64_t settled = take_slow(t_thread, position, 1);
+  if (settled != 0) commit(settled, what, where | t_thread.where);
+}
+
+void emit_wide(std::uint64_t what, const void* address, std::uint64_t value) noexcept {
+  commit_wide(what, address, &value, 1);
+}
+
+void emit_wide(std::uint64_t what, const void* address, std::uint64_t count,
+               std::uint64_t size) noexcept {
+  const std::uint64_t both[] = {count, size};
+  commit_wide(what, address, both, 2);
 }
 
 void start_writing(ring::Header* header) noexcept {
   g_header = header;
-  g_plain.records = reinterpret_cast<std::byte*>(header) + ring::kHeaderBytes;
-  g_plain.next.store(ring::kFirstPosition);
-  g_shared_limit.store(ring::kFirstPosition + ring::kRingBytes);
+  g_records = reinterpret_cast<std::byte*>(header) + ring::kHeaderBytes;
+  g_owner = &t_thread;
   t_thread.where = next_thread_number() << ring::kThreadShift;
-  if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
-    g_plain.limit.store(ring::kFirstPosition + ring::kRingBytes);
+  g_shared_limit.store(ring::kFirstPosition + ring::kRingBytes);
+  const bool is_main_thread = syscall(SYS_gettid) == getpid();
+  if (is_main_thread &&
+      syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
+    t_thread.next.store(ring::kFirstPosition);
+    t_thread.limit.store(ring::kFirstPosition + ring::kRingBytes);
     t_thread.mode = Mode::alone;
   } else {
-    // Without the barrier a plain cursor cannot be taken away: the atomic one from the beginning.
+    // Without the barrier, or an owner that stays, a plain cursor cannot be taken away: the atomic
+    // one from the beginning.
     header->reserved.store(ring::kFirstPosition);
     g_shared_from.store(ring::kFirstPosition);
     t_thread.mode = Mode::shared;
@@ -224,7 +239,7 @@ void start_writing(ring::Header* header) noexcept {
 
 void stop_in_child() noexcept {
   g_recording.store(false);
-  t_thread.mode = Mode::off;
+  switch_off(t_thread);
 }
 
 bool is_recording() noexcept { return g_recording.load(std::memory_order_relaxed); }
@@ -232,10 +247,10 @@ bool is_recording() noexcept { return g_recording.load(std::memory_order_relaxed
 bool has_seen_object_requests() noexcept {
   if (g_shared_from.load() != 0) return true;
   const std::uint64_t recorded =
-      (g_plain.next.load() - ring::kFirstPosition) / sizeof(ring::Record);
+      (g_owner->next.load() - ring::kFirstPosition) / sizeof(ring::Record);
   constexpr std::uint64_t kStartUp = 4096;  // start-up makes tens of raw requests before any other
   if (recorded >= kStartUp) return true;
-  const auto* records = reinterpret_cast<const ring::Record*>(g_plain.records);
+  const auto* records = reinterpret_cast<const ring::Record*>(g_records);
   for (std::uint64_t i = 0; i < recorded; ++i) {
     if ((records[i].what >> ring::kDomainShift & 3u) != 0) return true;
   }

@@ -24,56 +24,47 @@ enum class Mode : std::uint32_t {
   off = 3,  // no longer recorded: a forked child, or after the end of recording
 };
 
-// What the agent knows of a thread.
+// What the agent knows of a thread. The cursor is there in every thread, so that the fast path asks
+// one question only: in all but its owner `limit` is 0, and so is it once the cursor was taken
+// away.
 struct Thread {
-  // What every record of this thread carries: its interpreter, and the nested bit while it is
-  // inside an allocator.
-  std::uint64_t what;
-  std::uint64_t where;  // its number, shifted
+  std::uint64_t what;                // in every record of this thread: its interpreter, its depth
+  std::atomic<std::uint64_t> next;   // the plain cursor
+  std::atomic<std::uint64_t> limit;  // the first position that may not be written yet
+  std::uint64_t where;               // its number, shifted; the owner of the cursor has 0
   std::int64_t interpreter_id;
   Mode mode;
 };
 extern constinit thread_local Thread t_thread __attribute__((tls_model("initial-exec")));
-
-// The plain cursor. Writers of `next`: its owner alone. `limit` is the first position that may not
-// be written yet; 0 once the cursor was taken away.
-struct PlainCursor {
-  std::atomic<std::uint64_t> next;
-  std::atomic<std::uint64_t> limit;
-  std::byte* records;
-};
-extern PlainCursor g_plain;
+extern constinit std::byte* g_records;
 
 inline void commit(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
-  auto* record =
-      reinterpret_cast<ring::Record*>(g_plain.records + (position & (ring::kRingBytes - 1)));
+  auto* record = reinterpret_cast<ring::Record*>(g_records + (position & (ring::kRingBytes - 1)));
   __atomic_store_n(&record->where, where, __ATOMIC_RELAXED);
   __atomic_store_n(&record->what, what | (position & ring::kLapBit), __ATOMIC_RELEASE);
 }
 
-// Everything that is not the fast path of emit. `position` is what the plain cursor gave, if it
-// did.
-void emit_past_limit(Thread& thread, std::uint64_t position, std::uint64_t what,
-                     std::uint64_t where) noexcept;
-void emit_not_alone(Thread& thread, std::uint64_t what, std::uint64_t where) noexcept;
+// Everything but the fast path of emit. `position` is what the plain cursor gave.
+void emit_slow(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept;
 
-inline void emit(Thread& thread, std::uint64_t what, const void* address) noexcept {
+inline void emit(std::uint64_t what, const void* address) noexcept {
   const std::uint64_t where = reinterpret_cast<std::uint64_t>(address);
-  if (thread.mode != Mode::alone) [[unlikely]]
-    return emit_not_alone(thread, what, where);
-  const std::uint64_t position = g_plain.next.load(std::memory_order_relaxed);
-  g_plain.next.store(position + sizeof(ring::Record), std::memory_order_relaxed);
+  const std::uint64_t position = t_thread.next.load(std::memory_order_relaxed);
+  t_thread.next.store(position + sizeof(ring::Record), std::memory_order_relaxed);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (position >= g_plain.limit.load(std::memory_order_relaxed)) [[unlikely]]
-    return emit_past_limit(thread, position, what, where);
-  commit(position, what, where | thread.where);
+  if (position >= t_thread.limit.load(std::memory_order_relaxed)) [[unlikely]]
+    return emit_slow(position, what, where);
+  commit(position, what, where);
 }
 
-// An event whose size does not fit: its record, then `count` more that hold `values`.
-void emit_wide(Thread& thread, std::uint64_t what, const void* address, const std::uint64_t* values,
-               unsigned count) noexcept;
+// An event whose size does not fit: its record, then one or two (calloc) that hold the exact
+// values.
+void emit_wide(std::uint64_t what, const void* address, std::uint64_t value) noexcept;
+void emit_wide(std::uint64_t what, const void* address, std::uint64_t count,
+               std::uint64_t size) noexcept;
 
-// Makes the calling thread the first one of the ring mapped at `header`.
+// Makes the calling thread the first one of the ring mapped at `header`. The main thread, whose
+// memory stays when it ends, becomes the owner of the plain cursor.
 void start_writing(ring::Header* header) noexcept;
 // In a forked child: the ring is the parent's.
 void stop_in_child() noexcept;
