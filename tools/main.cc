@@ -17,6 +17,7 @@ namespace {
 constexpr std::array kSubcommands = {
     Subcommand{"convert", "Convert between trace formats", declare_convert},
     Subcommand{"info", "Say what is in a trace", declare_info},
+    Subcommand{"record", "Run a command and write the trace of the Python in it", declare_record},
     Subcommand{"synth", "Write the trace of a synthetic workload", declare_synth},
 };
 

@@ -1,0 +1,151 @@
+#include "core/os/program.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/input_error.h"
+
+namespace pymemlab {
+namespace {
+
+constexpr std::array kSharedSignals = {SIGINT, SIGQUIT};  // the terminal sends them to both
+constexpr std::array kForwardedSignals = {SIGTERM, SIGHUP};
+
+// The program that runs, for the handlers. 0: none.
+std::atomic<int> g_running = 0;
+std::atomic<bool> g_told_to_stop = false;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
+
+void note_signal(int) { g_told_to_stop = g_running == 0; }
+
+void forward_signal(int signal) {
+  const int running = g_running;
+  const int saved = errno;
+  if (running != 0) kill(running, signal);
+  g_told_to_stop = running == 0;
+  errno = saved;
+}
+
+// What was ignored stays ignored: the caller (nohup) wanted it so.
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction before = {};
+  sigaction(signal, nullptr, &before);
+  if (before.sa_handler == SIG_IGN) return;
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(signal, &action, nullptr);
+}
+
+// Environment and arguments as exec wants them; the strings are borrowed.
+std::vector<char*> pointers_to(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (std::string& text : strings) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// A changed variable keeps its place; a new one comes last.
+std::vector<std::string> environment_with(const Program::Variables& changed) {
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  for (const auto& [name, value] : changed) {
+    const std::string prefix = name + "=";
+    bool found = false;
+    for (std::string& entry : environment) {
+      if (entry.rfind(prefix, 0) != 0) continue;
+      entry = prefix + value;
+      found = true;
+    }
+    if (!found) environment.push_back(prefix + value);
+  }
+  return environment;
+}
+
+ExitStatus decode(int wait_status) {
+  if (WIFSIGNALED(wait_status))
+    return {.code = 128 + WTERMSIG(wait_status), .signal = WTERMSIG(wait_status)};
+  return {.code = WEXITSTATUS(wait_status)};
+}
+
+}  // namespace
+
+Program Program::start(const std::vector<std::string>& command, const Variables& changed) {
+  std::vector<std::string> arguments = command;
+  std::vector<std::string> environment = environment_with(changed);
+  const std::vector<char*> argument_pointers = pointers_to(arguments);
+  const std::vector<char*> environment_pointers = pointers_to(environment);
+  std::array<int, 2> failure = {-1, -1};  // exec's errno comes through here, or the end of the pipe
+  if (pipe2(failure.data(), O_CLOEXEC) != 0) throw InputError("no pipe: {}", std::strerror(errno));
+
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
+  const pid_t id = fork();
+  if (id == 0) {
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    execvpe(argument_pointers[0], argument_pointers.data(), environment_pointers.data());
+    const int error = errno;
+    const ssize_t written = ::write(failure[1], &error, sizeof error);
+    _exit(written == sizeof error ? 127 : 126);
+  }
+  ::close(failure[1]);
+  int error = id < 0 ? errno : 0;
+  if (id > 0) {
+    g_told_to_stop = false;
+    g_running = id;
+    for (const int signal : kSharedSignals) handle(signal, note_signal);
+    for (const int signal : kForwardedSignals) handle(signal, forward_signal);
+  }
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  Program program(id > 0 ? id : 0);
+  if (id > 0) {
+    while (::read(failure[0], &error, sizeof error) < 0 && errno == EINTR) {
+    }
+  }
+  ::close(failure[0]);
+  if (error != 0) throw InputError("cannot run {}: {}", command[0], std::strerror(error));
+  return program;
+}
+
+Program::~Program() {
+  if (id_ == 0 || status_) return;
+  waitpid(id_, nullptr, 0);
+  g_running = 0;
+}
+
+std::optional<ExitStatus> Program::ended() {
+  int wait_status = 0;
+  if (!status_ && waitpid(id_, &wait_status, WNOHANG) == id_) {
+    g_running = 0;
+    status_ = decode(wait_status);
+  }
+  return status_;
+}
+
+bool Program::told_to_stop() noexcept { return g_told_to_stop; }
+
+ProcessWatch::ProcessWatch(int id) noexcept
+    : id_(id), descriptor_(static_cast<int>(syscall(SYS_pidfd_open, id, 0))) {}
+
+ProcessWatch::~ProcessWatch() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool ProcessWatch::has_ended() const noexcept {
+  if (descriptor_ < 0) return kill(id_, 0) != 0 && errno == ESRCH;
+  pollfd waiting = {.fd = descriptor_, .events = POLLIN, .revents = 0};
+  return poll(&waiting, 1, 0) == 1;
+}
+
+}  // namespace pymemlab

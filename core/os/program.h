@@ -1,0 +1,61 @@
+// A command that runs with this process's own standard streams, terminal and process group.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pymemlab {
+
+// How a program ended: what a shell would give as its status.
+struct ExitStatus {
+  int code = 0;    // the exit status, or 128 + the signal
+  int signal = 0;  // 0: it exited by itself
+};
+
+// One running program. Once it is started this process survives what is meant for it: an interrupt
+// from the terminal reaches both and is the program's to act on, a request to terminate or a
+// hang-up is passed on to it. After it has ended such signals are only noted, so that work can be
+// finished.
+class Program {
+ public:
+  using Variables = std::vector<std::pair<std::string, std::string>>;
+
+  // Runs command[0], found on the PATH, with `changed` variables of the environment set. Throws
+  // InputError when there is no such command. REQUIRES: no other Program exists.
+  static Program start(const std::vector<std::string>& command, const Variables& changed);
+  Program(Program&& other) noexcept : id_(std::exchange(other.id_, 0)), status_(other.status_) {}
+  Program& operator=(Program&&) = delete;
+  ~Program();
+
+  [[nodiscard]] int id() const noexcept { return id_; }
+  // How it ended, or nothing while it runs.
+  [[nodiscard]] std::optional<ExitStatus> ended();
+  // Whether a request to end came when the program had ended already.
+  [[nodiscard]] static bool told_to_stop() noexcept;
+
+ private:
+  explicit Program(int id) noexcept : id_(id) {}
+  int id_ = 0;
+  std::optional<ExitStatus> status_;
+};
+
+// Any process, seen from outside: a descriptor that tells when it has ended.
+class ProcessWatch {
+ public:
+  explicit ProcessWatch(int id) noexcept;
+  ProcessWatch(ProcessWatch&& other) noexcept
+      : id_(other.id_), descriptor_(std::exchange(other.descriptor_, -1)) {}
+  ProcessWatch& operator=(ProcessWatch&&) = delete;
+  ~ProcessWatch();
+
+  [[nodiscard]] int id() const noexcept { return id_; }
+  [[nodiscard]] bool has_ended() const noexcept;
+
+ private:
+  int id_;
+  int descriptor_;
+};
+
+}  // namespace pymemlab

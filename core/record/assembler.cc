@@ -1,0 +1,213 @@
+#include "core/record/assembler.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pymemlab {
+namespace {
+
+constexpr std::uint64_t kSmallRequest = 512;
+// So many pymalloc blocks without one at an odd multiple of 8 show 16-byte alignment.
+constexpr std::uint64_t kEnoughBlocks = 1000;
+// A block's table entry is fetched so many records before it is needed.
+constexpr std::size_t kFetchAhead = 12;
+
+}  // namespace
+
+Slot Assembler::Numbering::of(std::uint32_t number) {
+  if (number >= numbers.size()) numbers.resize(number + 1, kNoSlot);
+  if (numbers[number] == kNoSlot) numbers[number] = given++;
+  return numbers[number];
+}
+
+Assembler::Call Assembler::decode(const ring::Record& record) noexcept {
+  return {
+      .kind = static_cast<ring::Kind>(record.what & 15u),
+      .domain = static_cast<Domain>(record.what >> ring::kDomainShift & 3u),
+      .nested = (record.what & ring::kDepthMask) != 0,
+      .thread = static_cast<std::uint32_t>(record.where >> ring::kThreadShift),
+      .interpreter = static_cast<std::uint32_t>(record.what >> ring::kInterpreterShift &
+                                                ring::kMostInterpreters),
+      .count = 1,
+      .size = record.what >> ring::kSizeShift,
+      .address = record.where & ring::kAddressMask,
+  };
+}
+
+void Assembler::take(std::span<const ring::Record> records) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (i + kFetchAhead < records.size()) {
+      const ring::Record& ahead = records[i + kFetchAhead];
+      layers_[(ahead.what & ring::kDepthMask) != 0].prefetch(ahead.where & ring::kAddressMask);
+    }
+    const ring::Record& record = records[i];
+    Call call = decode(record);
+    if (call.kind == ring::Kind::wide) {
+      // Without its event, which the writer then did not live to commit, a value means nothing.
+      if (wide_missing_ == 0) continue;
+      if (wide_missing_ == 2) wide_.count = record.where;
+      if (wide_missing_ == 1) wide_.size = record.where;
+      if (--wide_missing_ == 0) take_one(wide_);
+    } else if (call.size == ring::kWideSize) {
+      wide_ = call;
+      wide_missing_ = call.kind == ring::Kind::calloc ? 2 : 1;
+    } else {
+      take_one(call);
+    }
+  }
+}
+
+void Assembler::take_one(const Call& call) {
+  if (unannounced_ != 0) announce_others(call.thread);
+  switch (call.kind) {
+    case ring::Kind::malloc: return allocate(call, EventKind::malloc);
+    case ring::Kind::calloc: return allocate(call, EventKind::calloc);
+    case ring::Kind::realloc_null: return allocate(call, EventKind::realloc_null);
+    case ring::Kind::realloc_begin: return begin_realloc(call);
+    case ring::Kind::realloc_end: return end_realloc(call);
+    case ring::Kind::free: return release(call);
+    case ring::Kind::arena_alloc: return take_arena(call);
+    case ring::Kind::arena_free: return release_arena(call);
+    case ring::Kind::wide: return;
+  }
+}
+
+void Assembler::switch_to(const Call& call) {
+  if (call.thread != threads_.current) {
+    threads_.current = call.thread;
+    writer_.append({.kind = EventKind::thread, .slot = threads_.of(call.thread)});
+  }
+  if (call.interpreter != interpreters_.current) {
+    interpreters_.current = call.interpreter;
+    writer_.append({.kind = EventKind::interpreter, .slot = interpreters_.of(call.interpreter)});
+  }
+}
+
+// An event of `thread` comes while reallocs of others are open: their begin has to be told.
+void Assembler::announce_others(std::uint32_t thread) {
+  for (OpenRealloc& open : open_) {
+    if (open.announced || open.call.thread == thread) continue;
+    open.announced = true;
+    --unannounced_;
+    if (open.slot == kNoSlot) continue;
+    switch_to(open.call);
+    writer_.append({.kind = EventKind::realloc_begin,
+                    .domain = open.call.domain,
+                    .nested = open.call.nested,
+                    .slot = open.slot,
+                    .size = open.call.size});
+  }
+}
+
+void Assembler::allocate(const Call& call, EventKind kind) {
+  switch_to(call);
+  const bool failed = call.address == 0;
+  const Slot slot = writer_.append({.kind = kind,
+                                    .domain = call.domain,
+                                    .nested = call.nested,
+                                    .failed = failed,
+                                    .count = call.count,
+                                    .size = call.size,
+                                    .address = call.address});
+  if (failed) return;
+  put_slot(call, slot);
+  observe(call);
+}
+
+void Assembler::release(const Call& call) {
+  switch_to(call);
+  Operation operation = {.kind = EventKind::free, .domain = call.domain, .nested = call.nested};
+  if (call.address != 0) {
+    operation.slot = take_slot(call);
+    if (operation.slot == kNoSlot) {
+      operation.kind = EventKind::free_unknown;
+      operation.address = call.address;
+      ++unknown_blocks_;
+    }
+  }
+  writer_.append(operation);
+}
+
+// From here on the address may be anybody's.
+void Assembler::begin_realloc(const Call& call) {
+  open_.push_back({.call = call, .slot = take_slot(call), .announced = false});
+  ++unannounced_;
+}
+
+void Assembler::end_realloc(const Call& call) {
+  const auto found = std::find_if(open_.rbegin(), open_.rend(), [&call](const OpenRealloc& open) {
+    return open.call.thread == call.thread && open.call.nested == call.nested;
+  });
+  if (found == open_.rend()) return;
+  const OpenRealloc open = *found;
+  open_.erase(std::next(found).base());
+  if (!open.announced) --unannounced_;
+  switch_to(call);
+  Operation operation = {.kind = EventKind::realloc,
+                         .domain = call.domain,
+                         .nested = call.nested,
+                         .failed = call.address == 0,
+                         .slot = open.slot,
+                         .size = open.call.size,
+                         .address = call.address};
+  if (open.slot == kNoSlot) {
+    operation.kind = EventKind::realloc_unknown;
+    operation.old_address = open.call.address;
+    ++unknown_blocks_;
+  }
+  const Slot slot = writer_.append(operation);
+  if (!operation.failed) {
+    put_slot(call, slot);
+  } else if (open.slot != kNoSlot) {
+    put_slot(open.call, open.slot);
+  }
+}
+
+void Assembler::take_arena(const Call& call) {
+  switch_to(call);
+  const Slot ordinal = arena_requests_++;
+  if (call.address != 0) arenas_[call.address] = ordinal;
+  if (call.nested && arena_bytes_ == 0) arena_bytes_ = call.size;
+  writer_.append({.kind = EventKind::arena_alloc,
+                  .nested = call.nested,
+                  .failed = call.address == 0,
+                  .slot = ordinal,
+                  .size = call.size,
+                  .address = call.address});
+}
+
+void Assembler::release_arena(const Call& call) {
+  switch_to(call);
+  Operation operation = {.kind = EventKind::arena_free,
+                         .nested = call.nested,
+                         .size = call.size,
+                         .address = call.address};
+  if (const auto found = arenas_.find(call.address); found != arenas_.end()) {
+    operation.slot = found->second;
+    arenas_.erase(found);
+  }
+  writer_.append(operation);
+}
+
+Slot Assembler::take_slot(const Call& call) {
+  const Slot slot = layers_[call.nested].take(call.address);
+  return slot != kNoSlot ? slot : layers_[!call.nested].take(call.address);
+}
+
+void Assembler::put_slot(const Call& call, Slot slot) {
+  if (layers_[call.nested].put(call.address, slot) != kNoSlot) ++missed_frees_;
+}
+
+void Assembler::observe(const Call& call) noexcept {
+  if (arena_bytes_ == 0 || call.nested || call.domain == Domain::raw || call.size > kSmallRequest)
+    return;
+  ++small_blocks_seen_;
+  half_aligned_ = half_aligned_ || call.address % 16 == 8;
+}
+
+std::uint64_t Assembler::alignment() const noexcept {
+  if (half_aligned_) return 8;
+  return small_blocks_seen_ >= kEnoughBlocks ? 16 : 0;
+}
+
+}  // namespace pymemlab

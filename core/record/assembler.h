@@ -1,0 +1,101 @@
+// Turns the ring's records into a trace's events: addresses become slots, a realloc's begin and end
+// become one event, thread and interpreter numbers become switches.
+//
+// Top-level and nested requests are kept apart: a request of more than 512 bytes to obj is served
+// by a nested one to raw, with the same address. A block that is not found in its own layer is
+// looked for in the other (tracemalloc frees deeper what it allocated at the top).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "core/record/agent/ring.h"
+#include "core/record/slot_map.h"
+#include "core/trace/trace_writer.h"
+
+namespace pymemlab {
+
+class Assembler {
+ public:
+  // The writer must outlive this object.
+  explicit Assembler(TraceWriter& writer) : writer_(writer) {}
+
+  // Throws InputError when the trace cannot be written.
+  void take(std::span<const ring::Record> records);
+
+  // Blocks handed out at an address whose former block was never seen to be freed.
+  [[nodiscard]] std::uint64_t missed_frees() const noexcept { return missed_frees_; }
+  // Frees and reallocs of blocks never seen.
+  [[nodiscard]] std::uint64_t unknown_blocks() const noexcept { return unknown_blocks_; }
+
+  // What the stream shows of the allocator; 0 if it does not.
+  [[nodiscard]] std::uint64_t alignment() const noexcept;
+  [[nodiscard]] std::uint64_t arena_bytes() const noexcept { return arena_bytes_; }
+
+ private:
+  // A record taken apart.
+  struct Call {
+    ring::Kind kind;
+    Domain domain;
+    bool nested;
+    std::uint32_t thread;
+    std::uint32_t interpreter;
+    std::uint64_t count;
+    std::uint64_t size;
+    std::uint64_t address;
+  };
+  // A realloc that has been entered.
+  struct OpenRealloc {
+    Call call;
+    Slot slot;
+    bool announced;  // its realloc_begin is in the trace
+  };
+
+  // The ring's numbers to the trace's, which are dense in order of appearance. Both begin with 0.
+  struct Numbering {
+    std::uint32_t current = 0;  // the ring's
+    std::vector<Slot> numbers = {0};
+    Slot given = 1;
+    Slot of(std::uint32_t number);
+  };
+
+  static Call decode(const ring::Record& record) noexcept;
+  void take_one(const Call& call);
+  void switch_to(const Call& call);
+  void announce_others(std::uint32_t thread);
+
+  void allocate(const Call& call, EventKind kind);
+  void release(const Call& call);
+  void begin_realloc(const Call& call);
+  void end_realloc(const Call& call);
+  void take_arena(const Call& call);
+  void release_arena(const Call& call);
+
+  Slot take_slot(const Call& call);
+  void put_slot(const Call& call, Slot slot);
+  void observe(const Call& call) noexcept;
+
+  TraceWriter& writer_;
+  std::array<SlotMap, 2> layers_;  // [nested]
+  std::vector<OpenRealloc> open_;  // of all threads, oldest first
+  std::size_t unannounced_ = 0;
+  std::unordered_map<std::uint64_t, Slot> arenas_;  // by base: the ordinal of the request
+  Slot arena_requests_ = 0;
+
+  Numbering threads_;
+  Numbering interpreters_;
+
+  Call wide_ = {};  // the event whose values the next records hold
+  unsigned wide_missing_ = 0;
+
+  std::uint64_t missed_frees_ = 0;
+  std::uint64_t unknown_blocks_ = 0;
+  std::uint64_t arena_bytes_ = 0;
+  std::uint64_t small_blocks_seen_ = 0;  // since the first arena
+  bool half_aligned_ = false;
+};
+
+}  // namespace pymemlab
