@@ -7,18 +7,24 @@
 #include <exception>
 #include <functional>
 #include <new>
+#include <string_view>
 
 #include "core/base/input_error.h"
+#include "core/measure/worker.h"
 #include "tools/subcommand.h"
 
 namespace pymemlab {
 namespace {
 
 constexpr std::array kSubcommands = {
+    Subcommand{"compare", "Show the cells of a results document side by side", declare_compare},
     Subcommand{"convert", "Convert between trace formats", declare_convert},
     Subcommand{"info", "Say what is in a trace", declare_info},
     Subcommand{"record", "Run a command and write the trace of the Python in it", declare_record},
+    Subcommand{"replay", "Measure traces in every configuration", declare_replay},
     Subcommand{"synth", "Write the trace of a synthetic workload", declare_synth},
+    Subcommand{"verify", "Hold the model's placements against a recorded CPython's",
+               declare_verify},
 };
 
 int run(int argc, char** argv) {
@@ -43,6 +49,8 @@ int run(int argc, char** argv) {
 }  // namespace pymemlab
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == pymemlab::kWorkerArgument)
+    return pymemlab::run_worker();
   try {
     return pymemlab::run(argc, argv);
   } catch (const pymemlab::InputError& error) {

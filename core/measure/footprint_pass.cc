@@ -29,6 +29,11 @@ FootprintPass::FootprintPass(const FootprintSubject& subject, const WorkerChanne
       samples_(channel.samples()),
       entries_(channel.job().slots) {
   for (Entry& entry : entries_) entry.live = false;  // touches every page before the baseline
+  if (!samples_.empty()) {
+    take_sample();  // a rehearsal: what taking a sample touches belongs to the baseline
+    static_cast<void>(snapshot());
+    result_->samples = 0;
+  }
   resident_at_start_ = signed_bytes(resident_anonymous_bytes());
 }
 
