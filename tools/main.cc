@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <new>
+#include <string>
 #include <string_view>
 
 #include "core/base/input_error.h"
@@ -27,7 +28,19 @@ constexpr std::array kSubcommands = {
                declare_verify},
 };
 
+// CLI11 takes a misspelt subcommand for a missing one, so it is looked for first.
+void check_subcommand(int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::string names;
+  for (const Subcommand& row : kSubcommands) {
+    if (std::string_view(row.name) == argv[1]) return;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
+  }
+  throw InputError("there is no subcommand \"{}\"; there are {}", argv[1], names);
+}
+
 int run(int argc, char** argv) {
+  check_subcommand(argc, argv);
   CLI::App app{"pymemlab: a laboratory for CPython's memory allocators"};
   app.name("pymemlab");
   app.set_version_flag("--version", "pymemlab " PYMEMLAB_VERSION);
@@ -40,7 +53,10 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kCouldNotRun;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const bool within = argc > 1 && argv[1][0] != '-';
+    throw InputError("{}; `pymemlab {}--help` says more", error.what(),
+                     within ? argv[1] + std::string(" ") : "");
   }
   return chosen();
 }

@@ -106,17 +106,35 @@ void show_progress(std::uint64_t done, std::uint64_t total) {
              done == total ? "\n" : "");
 }
 
-// Beside the target first, so that a document which cannot be written whole replaces nothing.
-void write_document(const std::string& path, const nlohmann::ordered_json& document) {
-  const std::string text = document.dump(1) + "\n";
-  const bool in_place =
-      path == "-" || !std::filesystem::is_regular_file(std::filesystem::status(path));
-  const std::string first = in_place ? path : path + ".part";
-  File file = File::open_to_write(first);
-  file.write(std::as_bytes(std::span(text)));
-  file.close();
-  if (!in_place) std::filesystem::rename(first, path);
-}
+// Opened before the measuring begins, so that a place which cannot be written to is known at once;
+// a document that cannot be written whole replaces nothing.
+class DocumentFile {
+ public:
+  explicit DocumentFile(const std::string& path)
+      : path_(path),
+        beside_(path != "-" &&
+                (std::filesystem::is_regular_file(path) || !std::filesystem::exists(path))),
+        file_(File::open_to_write(beside_ ? part() : path)) {}
+  DocumentFile(const DocumentFile&) = delete;
+  DocumentFile& operator=(const DocumentFile&) = delete;
+  ~DocumentFile() {
+    std::error_code already_gone;
+    if (beside_) std::filesystem::remove(part(), already_gone);
+  }
+
+  void write(const nlohmann::ordered_json& document) {
+    const std::string text = document.dump(1) + "\n";
+    file_.write(std::as_bytes(std::span(text)));
+    file_.close();
+    if (beside_) std::filesystem::rename(part(), path_);
+  }
+
+ private:
+  [[nodiscard]] std::string part() const { return path_ + ".part"; }
+  std::string path_;
+  bool beside_;
+  File file_;
+};
 
 int run_replay(const ReplayOptions& options) {
   if (!kOptimisedBuild && !options.allow_debug_build) {
@@ -124,6 +142,7 @@ int run_replay(const ReplayOptions& options) {
         "this is a debug build, whose times mean nothing: build the release preset, or say "
         "--allow-debug-build");
   }
+  DocumentFile output(options.output);
   std::vector<std::string> paths = options.traces;
   if (paths.empty()) paths = shipped_traces();
   std::vector<MeasuredTrace> traces;
@@ -148,7 +167,7 @@ int run_replay(const ReplayOptions& options) {
                  .footprint = true,
                  .progress = show_progress};
   const std::vector<Measurement> measurements = run_cells(traces, cells_of(options, traces), run);
-  write_document(options.output, results_document(context, traces, summaries, measurements));
+  output.write(results_document(context, traces, summaries, measurements));
   if (options.output != "-") {
     fmt::print(stderr, "pymemlab: {} cells written to {}; `pymemlab compare {}` shows them\n",
                measurements.size(), options.output, options.output);

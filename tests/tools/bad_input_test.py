@@ -1,0 +1,151 @@
+"""Every subcommand that reads a file, given every kind of bad file: one sentence that names the place,
+nothing on stdout, exit 2; a trace cut off after a whole chunk is served with a warning, exit 0.
+
+Runs the program named by the environment variable PYMEMLAB.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PYMEMLAB = os.environ["PYMEMLAB"]
+READERS = {
+    "info": lambda path, folder: ["info", path],
+    "convert": lambda path, folder: ["convert", path, os.path.join(folder, "out.txt")],
+    "replay": lambda path, folder: ["replay", path, "--rounds", "1", "--samples", "10", "-c", "pymalloc",
+                                    "--allow-debug-build", "-o", os.path.join(folder, "out.json")],
+    "verify": lambda path, folder: ["verify", path],
+}
+
+
+def run(*arguments):
+    return subprocess.run([PYMEMLAB, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          universal_newlines=True, timeout=120)
+
+
+class BadInput(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = cls.temporary.name
+        cls.good = os.path.join(cls.folder, "good.pmtrace")
+        made = run("synth", "object-churn", "--events", "600000", "-o", cls.good)
+        assert made.returncode == 0, made.stderr
+        with open(cls.good, "rb") as file:
+            cls.bytes = file.read()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def file(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def check_refused(self, path, *arguments):
+        result = run(*arguments)
+        self.assertEqual(result.returncode, 2, (arguments, result.stderr))
+        self.assertEqual(result.stdout, "", arguments)
+        self.assertEqual(result.stderr.count("\n"), 1, (arguments, result.stderr))
+        self.assertTrue(result.stderr.startswith("pymemlab: "), result.stderr)
+        self.assertIn(os.path.basename(path), result.stderr, arguments)
+
+    def each_reader(self, path):
+        for arguments in READERS.values():
+            yield arguments(path, self.folder)
+
+    def test_a_missing_file_a_folder_and_an_empty_file_are_refused(self):
+        for path in (os.path.join(self.folder, "missing.pmtrace"), self.folder, self.file("empty.pmtrace", b"")):
+            for arguments in self.each_reader(path):
+                self.check_refused(path, *arguments)
+
+    def test_foreign_files_are_refused(self):
+        for name, content in (("picture.pmtrace", b"\x89PNG\r\n\x1a\n" + bytes(500)), ("text.pmtrace", b"hello\n" * 100),
+                              ("zeroes.pmtrace", bytes(4096)), ("program.pmtrace", b"\x7fELF" + bytes(4096))):
+            path = self.file(name, content)
+            for arguments in self.each_reader(path):
+                self.check_refused(path, *arguments)
+
+    def test_a_future_major_version_is_refused_by_its_number(self):
+        # The version follows the magic number; docs/trace-format.md.
+        changed = bytearray(self.bytes)
+        changed[8] += 41
+        path = self.file("future.pmtrace", bytes(changed))
+        for arguments in self.each_reader(path):
+            self.check_refused(path, *arguments)
+            self.assertIn("42", run(*arguments).stderr)
+
+    def test_a_trace_cut_before_its_first_chunk_is_refused(self):
+        for length in (1, 7, 8, 9, 40):
+            path = self.file("short.pmtrace", self.bytes[:length])
+            for arguments in self.each_reader(path):
+                self.check_refused(path, *arguments)
+
+    def test_a_trace_cut_after_a_whole_chunk_is_served_with_a_warning(self):
+        for share in (0.6, 0.8, 0.97):
+            path = self.file("cut.pmtrace", self.bytes[: int(len(self.bytes) * share)])
+            for name, arguments in READERS.items():
+                if name == "verify":
+                    continue  # synthetic traces have no addresses to verify
+                result = run(*arguments(path, self.folder))
+                self.assertEqual(result.returncode, 0, (name, result.stderr))
+                self.assertIn("warning: ", result.stderr, name)
+                self.assertIn("cut.pmtrace", result.stderr, name)
+
+    def test_a_flipped_bit_never_goes_unnoticed_nor_crashes(self):
+        step = max(1, len(self.bytes) // 40)
+        for offset in range(0, len(self.bytes), step):
+            changed = bytearray(self.bytes)
+            changed[offset] ^= 1 << (offset % 8)
+            path = self.file("flipped.pmtrace", bytes(changed))
+            result = run("info", path)
+            self.assertIn(result.returncode, (0, 2), (offset, result.stderr))
+            self.assertIn("flipped.pmtrace", result.stderr, offset)
+            self.assertEqual(result.stderr.count("\n"), 1, (offset, result.stderr))
+
+    def test_results_that_are_none_are_refused(self):
+        for name, content in (("empty.json", b""), ("cut.json", b'{"schema": "pymemlab.res'), ("list.json", b"[]"),
+                              ("other.json", b'{"a": 1}'),
+                              ("future.json", json.dumps({"schema": "pymemlab.results", "schema_version": 99}).encode()),
+                              ("hollow.json", json.dumps({"schema": "pymemlab.results", "schema_version": 1}).encode())):
+            path = self.file(name, content)
+            self.check_refused(path, "compare", path)
+
+    def test_unknown_names_are_refused_with_those_there_are(self):
+        for arguments, known in ((["replay", self.good, "-c", "jemallocish"], "pymalloc_debug"),
+                                 (["replay", self.good, "--profile", "2.7"], "3.11"),
+                                 (["replay", self.good, "--arena-residue", "sideways"], "random:SEED"),
+                                 (["synth", "nonsense"], "object-churn"), (["bogus"], "record"),
+                                 (["info"], "TRACE"), (["replay", self.good, "--rounds", "0"], "rounds")):
+            result = run(*arguments)
+            self.assertEqual(result.returncode, 2, (arguments, result.stderr))
+            self.assertEqual(result.stdout, "")
+            self.assertIn(known, result.stderr, arguments)
+
+    def test_output_that_cannot_be_written_is_refused(self):
+        path = os.path.join(self.folder, "no-such-folder", "r.txt")
+        for arguments in (["replay", self.good, "--rounds", "1", "--allow-debug-build", "-o", path],
+                          ["convert", self.good, path], ["synth", "phases", "-o", path]):
+            self.check_refused(path, *arguments)
+
+    def test_a_replay_that_fails_leaves_the_old_results_alone(self):
+        path = self.file("old.json", b"precious")
+        missing = os.path.join(self.folder, "gone.pmtrace")
+        self.check_refused(missing, "replay", missing, "--allow-debug-build", "-o", path)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), b"precious")
+        self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".part")], [])
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full here")
+    def test_a_full_disk_is_a_sentence(self):
+        for arguments in (["replay", self.good, "--rounds", "1", "--allow-debug-build", "-o", "/dev/full"],
+                          ["convert", self.good, "/dev/full", "--to", "text"], ["synth", "phases", "-o", "/dev/full"]):
+            self.check_refused("/dev/full", *arguments)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
