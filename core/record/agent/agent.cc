@@ -1,6 +1,7 @@
-// The agent: loaded into every process of the recorded command by LD_PRELOAD. In the first one that
-// has a CPython it hooks the allocators before the interpreter starts; everywhere else it does
-// nothing at all, and leaves the environment alone, so that shims and wrappers pass it on.
+// The agent: loaded into every process of the recorded command by LD_PRELOAD. Where there is a
+// CPython it hooks the allocators before the interpreter starts; the first process whose
+// interpreter then does start is recorded. Everywhere else it does nothing and leaves the
+// environment alone, so that shims and wrappers pass it on.
 //
 // It is a guest: it allocates nothing, throws nothing, prints nothing, starts no thread, keeps no
 // descriptor.
@@ -56,39 +57,40 @@ void tell_facts(ring::Header* header, const PythonApi& api) noexcept {
   if (configuration != nullptr) copy_text(header->pythonmalloc, configuration);
 }
 
-// Takes the ring if nobody has it yet, and either way hides how we came here.
-void attach(const PythonApi& api, const char* path) noexcept {
-  ring::Header* header = map_ring(path);
-  if (header == nullptr) return;
+PythonApi g_api;
+
+// Takes the ring if nobody has it yet, and either way hides how we came here. At the first event: a
+// program may be linked with Python and never start it (perf, say), but run another that does.
+ring::Header* claim() noexcept {
+  const char* path = find_variable(ring::kRingVariable);
+  ring::Header* header = path == nullptr ? nullptr : map_ring(path);
+  if (header == nullptr) return nullptr;
   remove_component("LD_PRELOAD", header->preload);
   remove_variable(ring::kRingVariable);
   std::uint32_t nobody = 0;
   if (!header->owner.compare_exchange_strong(nobody, static_cast<std::uint32_t>(getpid()))) {
     munmap(header, ring::kMappingBytes);
-    return;
+    return nullptr;
   }
-  tell_facts(header, api);
-  start_writing(header);
+  tell_facts(header, g_api);
   pthread_atfork(nullptr, nullptr, stop_in_child);
-  install_hooks(api);
   header->state.store(ring::State::hooked);
+  return header;
+}
+
+void attach() noexcept {
+  record_from_first_event(claim);
+  install_hooks(g_api);
 }
 
 __attribute__((constructor)) void load() noexcept {
-  const char* path = find_variable(ring::kRingVariable);
-  PythonApi api;
-  if (path != nullptr && find_linked_python(api)) attach(api, path);
+  if (find_variable(ring::kRingVariable) != nullptr && find_linked_python(g_api)) attach();
 }
 
 }  // namespace
 
 void attach_late() noexcept {
-  static bool attached = false;
-  const char* path = attached ? nullptr : find_variable(ring::kRingVariable);
-  PythonApi api;
-  if (path == nullptr || !find_loaded_python(api)) return;
-  attached = true;
-  attach(api, path);
+  if (find_variable(ring::kRingVariable) != nullptr && find_loaded_python(g_api)) attach();
 }
 
 }  // namespace pymemlab::agent

@@ -178,9 +178,11 @@ void install_hooks(const PythonApi& api) noexcept {
   g_api.set_arena_allocator(&ours);
 }
 
+bool are_hooks_installed() noexcept { return g_installations != 0; }
+
 void restore_hooks() noexcept {
-  if (g_installations == 0 || g_settled.load(std::memory_order_relaxed)) return;
-  if (!is_recording() || has_seen_object_requests() || g_installations == kMostInstallations) {
+  if (!are_hooks_installed() || g_settled.load(std::memory_order_relaxed)) return;
+  if (!may_record() || has_seen_object_requests() || g_installations == kMostInstallations) {
     g_settled.store(true);
     return;
   }

@@ -6,8 +6,9 @@
 
 namespace pymemlab::agent {
 
-// Hooks the three domains and the arenas. REQUIRES: start_writing() was called.
+// Hooks the three domains and the arenas.
 void install_hooks(const PythonApi& api) noexcept;
+[[nodiscard]] bool are_hooks_installed() noexcept;
 
 // Hooks again if mem and obj are somebody else's and no request to them has been seen yet: the
 // interpreter then has just applied PYTHONMALLOC or -X dev. Later, and when only raw has changed

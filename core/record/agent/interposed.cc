@@ -5,14 +5,13 @@
 #include <semaphore.h>
 
 #include "core/record/agent/hooks.h"
-#include "core/record/agent/ring_writer.h"
 
 extern "C" {
 
 __attribute__((visibility("default"))) char* setlocale(int category, const char* locale) noexcept {
   static auto* const original =
       reinterpret_cast<char* (*)(int, const char*)>(dlsym(RTLD_NEXT, "setlocale"));
-  if (pymemlab::agent::is_recording()) {
+  if (pymemlab::agent::are_hooks_installed()) {
     pymemlab::agent::restore_hooks();
   } else {
     pymemlab::agent::attach_late();

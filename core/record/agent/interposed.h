@@ -5,7 +5,7 @@
 
 namespace pymemlab::agent {
 
-// Records from here on if the process has come to load a CPython and the ring is still free.
+// Hooks a CPython that the process has loaded since it began, if a ring is offered.
 void attach_late() noexcept;
 
 }  // namespace pymemlab::agent

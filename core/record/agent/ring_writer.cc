@@ -20,7 +20,14 @@ constexpr std::int64_t kPatienceNanoseconds = 2'000'000'000;
 ring::Header* g_header;
 // Of the plain cursor.
 Thread* g_owner;
-std::atomic<bool> g_recording;
+enum class Phase : std::uint32_t {
+  over,   // also before record_from_first_event
+  armed,  // no event yet
+  claiming,
+  recording,
+};
+std::atomic<Phase> g_phase;
+ring::Header* (*g_claim)() noexcept;
 std::atomic<std::uint32_t> g_threads;
 // The first position that the writers share: 0 while there is one writer, 1 while the cursor is
 // being taken from it.
@@ -39,6 +46,8 @@ class ErrnoKept {
  private:
   int saved_;
 };
+
+bool is_recording() noexcept { return g_phase.load(std::memory_order_acquire) == Phase::recording; }
 
 std::int64_t nanoseconds_now() noexcept {
   timespec now = {};
@@ -64,7 +73,7 @@ void switch_off(Thread& thread) noexcept {
 // Recording ends before `position`, in every thread.
 void end_recording(Thread& thread, std::uint64_t position) noexcept {
   switch_off(thread);
-  g_recording.store(false);
+  g_phase.store(Phase::over);
   std::uint64_t earliest = g_header->stopped_at.load();
   while ((earliest == 0 || position < earliest) &&
          !g_header->stopped_at.compare_exchange_weak(earliest, position)) {
@@ -79,7 +88,7 @@ std::uint64_t wait_for_room(std::uint64_t last) noexcept {
   if (last < limit) return limit;
   const std::int64_t deadline = nanoseconds_now() + kPatienceNanoseconds;
   for (unsigned tries = 0; last >= limit; ++tries) {
-    if (!g_recording.load() || nanoseconds_now() >= deadline) return 0;
+    if (!is_recording() || nanoseconds_now() >= deadline) return 0;
     if (tries % 64 == 63 && !collector_lives()) return 0;
     tries < 16 ? static_cast<void>(sched_yield()) : nap();
     limit = g_header->read.load(std::memory_order_acquire) + ring::kRingBytes;
@@ -89,7 +98,7 @@ std::uint64_t wait_for_room(std::uint64_t last) noexcept {
 
 // `count` positions in a row from the atomic cursor, ready to be written; 0 if recording has ended.
 std::uint64_t take_shared(Thread& thread, unsigned count) noexcept {
-  if (!g_recording.load(std::memory_order_relaxed)) {
+  if (!is_recording()) {
     switch_off(thread);
     return 0;
   }
@@ -159,19 +168,66 @@ std::uint64_t next_thread_number() noexcept {
   return number < ring::kMostThreads ? number : ring::kMostThreads;
 }
 
-// REQUIRES: thread.mode is unknown.
+// The calling thread is the first.
+void start_writing(Thread& thread, ring::Header* header) noexcept {
+  g_header = header;
+  g_records = reinterpret_cast<std::byte*>(header) + ring::kHeaderBytes;
+  g_owner = &thread;
+  thread.where = next_thread_number() << ring::kThreadShift;
+  g_shared_limit.store(ring::kFirstPosition + ring::kRingBytes);
+  const bool is_main_thread = syscall(SYS_gettid) == getpid();
+  if (is_main_thread &&
+      syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
+    thread.next.store(ring::kFirstPosition);
+    thread.limit.store(ring::kFirstPosition + ring::kRingBytes);
+    thread.mode = Mode::alone;
+  } else {
+    // Without the barrier, or an owner that stays, a plain cursor cannot be taken away: the atomic
+    // one from the beginning.
+    header->reserved.store(ring::kFirstPosition);
+    g_shared_from.store(ring::kFirstPosition);
+    thread.mode = Mode::shared;
+  }
+}
+
+// Of the threads that come here at once, one claims the ring and the others wait.
+void claim_ring(Thread& thread) noexcept {
+  Phase armed = Phase::armed;
+  if (!g_phase.compare_exchange_strong(armed, Phase::claiming)) {
+    while (g_phase.load() == Phase::claiming) sched_yield();
+    return;
+  }
+  ring::Header* header = g_claim();
+  if (header != nullptr) start_writing(thread, header);
+  g_phase.store(header == nullptr ? Phase::over : Phase::recording);
+}
+
+// REQUIRES: thread.mode is unknown. Afterwards it is not.
 void register_thread(Thread& thread) noexcept {
   const ErrnoKept errno_kept;
-  if (!g_recording.load()) return switch_off(thread);
+  const Phase phase = g_phase.load();
+  if (phase == Phase::armed || phase == Phase::claiming) claim_ring(thread);
+  if (thread.mode != Mode::unknown) return;
+  if (!is_recording()) return switch_off(thread);
   thread.where = next_thread_number() << ring::kThreadShift;
   hand_over();
   thread.mode = Mode::shared;
 }
 
-// `count` positions in a row for a thread whose plain cursor did not do; `position` is what that
-// gave.
+// The next `count` positions of the plain cursor.
+std::uint64_t advance(Thread& thread, unsigned count) noexcept {
+  const std::uint64_t position = thread.next.load(std::memory_order_relaxed);
+  thread.next.store(position + count * sizeof(ring::Record), std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return position;
+}
+
+// `count` positions in a row for a thread whose plain cursor, which gave `position`, did not do.
 std::uint64_t take_slow(Thread& thread, std::uint64_t position, unsigned count) noexcept {
-  if (thread.mode == Mode::unknown) register_thread(thread);
+  if (thread.mode == Mode::unknown) {
+    register_thread(thread);
+    if (thread.mode == Mode::alone) position = advance(thread, count);
+  }
   switch (thread.mode) {
     case Mode::alone: return settle_plain(thread, position, count);
     case Mode::shared: return take_shared(thread, count);
@@ -181,11 +237,9 @@ std::uint64_t take_slow(Thread& thread, std::uint64_t position, unsigned count) 
 
 void commit_wide(std::uint64_t what, const void* address, const std::uint64_t* values,
                  unsigned count) noexcept {
-  const std::uint64_t bytes = (count + 1) * sizeof(ring::Record);
-  std::uint64_t position = t_thread.next.load(std::memory_order_relaxed);
-  t_thread.next.store(position + bytes, std::memory_order_relaxed);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (position + bytes > t_thread.limit.load(std::memory_order_relaxed)) {
+  std::uint64_t position = advance(t_thread, count + 1);
+  const std::uint64_t end = position + (count + 1) * sizeof(ring::Record);
+  if (end > t_thread.limit.load(std::memory_order_relaxed)) {
     position = take_slow(t_thread, position, count + 1);
     if (position == 0) return;
   }
@@ -215,36 +269,20 @@ void emit_wide(std::uint64_t what, const void* address, std::uint64_t count,
   commit_wide(what, address, both, 2);
 }
 
-void start_writing(ring::Header* header) noexcept {
-  g_header = header;
-  g_records = reinterpret_cast<std::byte*>(header) + ring::kHeaderBytes;
-  g_owner = &t_thread;
-  t_thread.where = next_thread_number() << ring::kThreadShift;
-  g_shared_limit.store(ring::kFirstPosition + ring::kRingBytes);
-  const bool is_main_thread = syscall(SYS_gettid) == getpid();
-  if (is_main_thread &&
-      syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
-    t_thread.next.store(ring::kFirstPosition);
-    t_thread.limit.store(ring::kFirstPosition + ring::kRingBytes);
-    t_thread.mode = Mode::alone;
-  } else {
-    // Without the barrier, or an owner that stays, a plain cursor cannot be taken away: the atomic
-    // one from the beginning.
-    header->reserved.store(ring::kFirstPosition);
-    g_shared_from.store(ring::kFirstPosition);
-    t_thread.mode = Mode::shared;
-  }
-  g_recording.store(true);
+void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept {
+  g_claim = claim;
+  g_phase.store(Phase::armed);
 }
 
 void stop_in_child() noexcept {
-  g_recording.store(false);
+  g_phase.store(Phase::over);
   switch_off(t_thread);
 }
 
-bool is_recording() noexcept { return g_recording.load(std::memory_order_relaxed); }
+bool may_record() noexcept { return g_phase.load(std::memory_order_relaxed) != Phase::over; }
 
 bool has_seen_object_requests() noexcept {
+  if (!is_recording()) return false;
   if (g_shared_from.load() != 0) return true;
   const std::uint64_t recorded =
       (g_owner->next.load() - ring::kFirstPosition) / sizeof(ring::Record);

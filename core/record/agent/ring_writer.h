@@ -63,12 +63,14 @@ void emit_wide(std::uint64_t what, const void* address, std::uint64_t value) noe
 void emit_wide(std::uint64_t what, const void* address, std::uint64_t count,
                std::uint64_t size) noexcept;
 
-// Makes the calling thread the first one of the ring mapped at `header`. The main thread, whose
-// memory stays when it ends, becomes the owner of the plain cursor.
-void start_writing(ring::Header* header) noexcept;
+// From here on the first event of the process calls `claim`, which returns the ring to write to, or
+// null if the process is not to be recorded. A thread that makes it becomes the owner of the plain
+// cursor if it is the main one, whose memory stays when it ends.
+void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept;
 // In a forked child: the ring is the parent's.
 void stop_in_child() noexcept;
-[[nodiscard]] bool is_recording() noexcept;
+// Whether events are, or would be, recorded.
+[[nodiscard]] bool may_record() noexcept;
 // Whether a request to the mem or obj domain has been recorded.
 [[nodiscard]] bool has_seen_object_requests() noexcept;
 
