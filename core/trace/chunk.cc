@@ -23,6 +23,8 @@ constexpr std::array<std::uint8_t, 8> kTrailerMagic = {'P', 'M', 'T', '-', 'E', 
 constexpr std::size_t kDirectoryEntryBytes = 12;
 constexpr std::uint16_t kStored = 0;
 constexpr std::uint16_t kZstd = 1;
+// Compression that saves less is not worth its name: small columns stay legible.
+constexpr std::size_t kLeastSaving = 64;
 
 std::uint64_t checksum(std::span<const std::uint8_t> bytes) noexcept {
   return XXH3_64bits(bytes.data(), bytes.size());
@@ -53,7 +55,8 @@ void ChunkBuilder::add(std::uint16_t column, std::span<const std::uint8_t> bytes
   const std::size_t compressed =
       ZSTD_compressCCtx(static_cast<ZSTD_CCtx*>(context_), data_.data() + before,
                         data_.size() - before, bytes.data(), bytes.size(), level_);
-  const bool worthwhile = ZSTD_isError(compressed) == 0 && compressed < bytes.size();
+  const bool worthwhile =
+      ZSTD_isError(compressed) == 0 && compressed + kLeastSaving <= bytes.size();
   const std::size_t stored = worthwhile ? compressed : bytes.size();
   if (!worthwhile) std::copy(bytes.begin(), bytes.end(), data_.begin() + std::ptrdiff_t(before));
   data_.resize(before + stored);

@@ -27,6 +27,7 @@ inline constexpr std::uint32_t kMaxColumnBytes = 256u << 20;  // decompressed
 inline constexpr std::uint32_t kMaxColumns = 64;              // in a chunk
 inline constexpr std::uint32_t kMaxChunkEvents = 1u << 20;
 inline constexpr std::uint32_t kMaxLiveBlocks = 1u << 28;
+inline constexpr std::uint32_t kMaxKeySlots = 1u << 25;  // a key chunk of more is not written
 inline constexpr std::uint32_t kMaxMetadataBytes = 16u << 20;
 inline constexpr std::uint32_t kMaxMarkBytes = 1u << 20;  // one mark's text
 

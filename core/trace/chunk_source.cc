@@ -52,6 +52,10 @@ std::optional<ChunkSource::Chunk> ChunkSource::next() {
 }
 
 bool ChunkSource::read_payload(std::uint32_t bytes) {
+  if (size_ && offset_ + kChunkHeaderBytes + bytes > *size_) {
+    fault_ = fmt::format("ends at byte {}, inside the chunk at byte {}", *size_, offset_);
+    return false;
+  }
   std::size_t done = 0;
   while (done < bytes) {
     const std::size_t step = std::min<std::size_t>(bytes - done, kReadStep);

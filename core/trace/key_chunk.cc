@@ -41,8 +41,9 @@ struct Columns {
     VarintReader from = open(id);
     std::vector<std::uint64_t> numbers;
     std::uint64_t value = 0;
-    while (!from.at_end()) numbers.push_back(value += unzigzag(from.next()));
-    if (from.failed()) refuse();
+    while (!from.at_end() && numbers.size() <= kMaxKeySlots)
+      numbers.push_back(value += unzigzag(from.next()));
+    if (from.failed() || !from.at_end()) refuse();
     return numbers;
   }
 };
@@ -146,7 +147,7 @@ KeyState decode_key(ChunkReader& chunk) {
   state.arenas = get_fixed<std::uint32_t>(from + 24);
   state.thread = get_fixed<std::uint32_t>(from + 28);
   state.interpreter = get_fixed<std::uint32_t>(from + 32);
-  if (state.used > 2 * kMaxLiveBlocks) columns.refuse();
+  if (state.used > kMaxKeySlots) columns.refuse();
   read_slots(columns, state, live);
   read_ages(columns, state);
   read_blocks(columns, state);

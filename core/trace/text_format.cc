@@ -110,7 +110,7 @@ void TextImporter::take_line(std::string_view line) {
 void TextImporter::take_metadata(std::string_view text) {
   const json object = json::parse(text, nullptr, false);
   if (object.is_discarded()) lines_.fail("the metadata is no JSON on one line");
-  metadata_ = metadata_from_json(object, fmt::format("line {}", lines_.number()));
+  metadata_ = metadata_from_json(object, lines_.place());
 }
 
 // The head of the trace needs the metadata, so it is written when the first event is met.

@@ -26,12 +26,12 @@ class LineReader {
   // The words of `line` that blanks separate.
   [[nodiscard]] static std::vector<std::string_view> words(std::string_view line);
 
-  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  // "churn.txt:41"
+  [[nodiscard]] std::string place() const { return fmt::format("{}:{}", file_.path(), number_); }
   // "churn.txt:41: ..."
   template <typename... Args>
   [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {
-    throw InputError("{}:{}: {}", file_.path(), number_,
-                     fmt::format(format, std::forward<Args>(args)...));
+    throw InputError("{}: {}", place(), fmt::format(format, std::forward<Args>(args)...));
   }
   // A decimal number, or hexadecimal after 0x. Fails naming `what`.
   [[nodiscard]] std::uint64_t count(std::string_view word, std::string_view what) const;

@@ -268,7 +268,7 @@ void TraceWriter::Impl::write_key() {
   constexpr std::uint64_t kShare = 8;
   constexpr std::uint64_t kLeastBytesABlock = 2;
   const std::uint64_t expected = std::max(key_bytes_, slots_.live() * kLeastBytesABlock);
-  if (bytes_since_key_ < kShare * expected) return;
+  if (bytes_since_key_ < kShare * expected || slots_.used() > kMaxKeySlots) return;
   KeyState state{.next_event = first_event_,
                  .allocations = slots_.allocations(),
                  .used = slots_.used(),
