@@ -149,14 +149,18 @@ class PlacementReplay {
     void*& block = live_[slot];
     switch (event.kind()) {
       case ReplayKind::malloc:
+      case ReplayKind::malloc_wide:
       case ReplayKind::malloc_empty: return block = memory_.malloc(event.domain(), operation.size);
       case ReplayKind::calloc:
+      case ReplayKind::calloc_pair:
       case ReplayKind::calloc_empty:
         return block = memory_.calloc(event.domain(), operation.count, operation.size);
       case ReplayKind::realloc_null:
+      case ReplayKind::realloc_null_wide:
       case ReplayKind::realloc_null_empty:
         return block = memory_.realloc(event.domain(), nullptr, operation.size);
       case ReplayKind::realloc:
+      case ReplayKind::realloc_wide:
         return block = memory_.realloc(event.domain(), block, operation.size);
       case ReplayKind::free: memory_.free(event.domain(), block); return nullptr;
       case ReplayKind::free_null: memory_.free(event.domain(), nullptr); return nullptr;

@@ -46,30 +46,37 @@ void FootprintPass::step(ReplayEvent event, const std::uint64_t*& wide) noexcept
   if (job_.pass == Pass::sample) sample_event();
   const AllocatorRecord& api = subject_.domains[event.domain_index()].api;
   const std::uint64_t clock_before = clock_bytes_;
-  auto size_of = [&] { return event.size() != ReplayEvent::kWide ? event.size() : *wide++; };
-  auto count_of = [&] { return event.size() != ReplayEvent::kWide ? 1 : *wide++; };
+  auto next_wide = [&] { return static_cast<std::size_t>(*wide++); };
   switch (event.kind()) {
     case ReplayKind::malloc:
-    case ReplayKind::malloc_empty: {
-      const std::uint64_t size = size_of();
+    case ReplayKind::malloc_empty:
+    case ReplayKind::malloc_wide: {
+      const std::size_t size = event.kind() == ReplayKind::malloc_wide ? next_wide() : event.size();
       allocated(event, api.malloc(api.context, size), size);
       break;
     }
     case ReplayKind::calloc:
+      allocated(event, api.calloc(api.context, 1, event.size()), event.size());
+      break;
+    case ReplayKind::calloc_pair:
     case ReplayKind::calloc_empty: {
-      const std::uint64_t count = count_of();
-      const std::uint64_t size = size_of();
+      const std::size_t count = next_wide();
+      const std::size_t size = next_wide();
       allocated(event, api.calloc(api.context, count, size), count * size);
       break;
     }
     case ReplayKind::realloc_null:
-    case ReplayKind::realloc_null_empty: {
-      const std::uint64_t size = size_of();
+    case ReplayKind::realloc_null_empty:
+    case ReplayKind::realloc_null_wide: {
+      const std::size_t size =
+          event.kind() == ReplayKind::realloc_null_wide ? next_wide() : event.size();
       allocated(event, api.realloc(api.context, nullptr, size), size);
       break;
     }
-    case ReplayKind::realloc: {
-      const std::uint64_t size = size_of();
+    case ReplayKind::realloc:
+    case ReplayKind::realloc_wide: {
+      const std::size_t size =
+          event.kind() == ReplayKind::realloc_wide ? next_wide() : event.size();
       reallocated(event, api.realloc(api.context, entries_[event.slot()].block, size), size);
       break;
     }

@@ -39,9 +39,7 @@ template <Touch kTouch>
                                           [[maybe_unused]] SlotSizes sizes,
                                           const DomainTable& domains) noexcept {
   std::uint64_t refused = 0;
-  auto size_of = [&](ReplayEvent e) -> std::size_t {
-    return e.size() != ReplayEvent::kWide ? e.size() : static_cast<std::size_t>(*wide++);
-  };
+  auto next_wide = [&] { return static_cast<std::size_t>(*wide++); };
   auto keep = [&](ReplayEvent e, void* block, [[maybe_unused]] std::size_t bytes) {
     live[e.slot()] = block;
     if (block == nullptr) [[unlikely]] {
@@ -60,57 +58,59 @@ template <Touch kTouch>
       ++refused;
     if constexpr (kTouch == Touch::all) sizes[e.slot()] = 0;
   };
+  auto resize = [&](ReplayEvent e, std::size_t size) {
+    const AllocatorRecord& api = domains[e.domain_index()].api;
+    void*& block = live[e.slot()];
+    void* moved = api.realloc(api.context, block, size);
+    if (moved == nullptr) [[unlikely]] {
+      ++refused;  // the block is as it was
+      return;
+    }
+    block = moved;
+    if constexpr (kTouch == Touch::all) {
+      std::uint64_t& bytes = sizes[e.slot()];
+      if (size > bytes) std::memset(static_cast<char*>(moved) + bytes, 1, size - bytes);
+      bytes = size;
+    }
+  };
   for (const ReplayEvent e : events) {
     const AllocatorRecord& api = domains[e.domain_index()].api;
     switch (e.kind()) {
-      case ReplayKind::malloc: {
-        const std::size_t size = size_of(e);
+      case ReplayKind::malloc: keep(e, api.malloc(api.context, e.size()), e.size()); break;
+      case ReplayKind::free: api.free(api.context, live[e.slot()]); break;
+      case ReplayKind::realloc: resize(e, e.size()); break;
+      case ReplayKind::calloc: keep(e, api.calloc(api.context, 1, e.size()), e.size()); break;
+      case ReplayKind::realloc_null:
+        keep(e, api.realloc(api.context, nullptr, e.size()), e.size());
+        break;
+      case ReplayKind::malloc_wide: {
+        const std::size_t size = next_wide();
         keep(e, api.malloc(api.context, size), size);
         break;
       }
-      case ReplayKind::free: {
-        api.free(api.context, live[e.slot()]);
-        break;
-      }
-      case ReplayKind::realloc: {
-        const std::size_t size = size_of(e);
-        void*& block = live[e.slot()];
-        void* moved = api.realloc(api.context, block, size);
-        if (moved == nullptr) [[unlikely]] {
-          ++refused;  // the block is as it was
-          break;
-        }
-        block = moved;
-        if constexpr (kTouch == Touch::all) {
-          std::uint64_t& bytes = sizes[e.slot()];
-          if (size > bytes) std::memset(static_cast<char*>(moved) + bytes, 1, size - bytes);
-          bytes = size;
-        }
-        break;
-      }
-      case ReplayKind::calloc: {
-        const std::size_t count =
-            e.size() != ReplayEvent::kWide ? 1 : static_cast<std::size_t>(*wide++);
-        const std::size_t size = size_of(e);
+      case ReplayKind::realloc_wide: resize(e, next_wide()); break;
+      case ReplayKind::calloc_pair: {
+        const std::size_t count = next_wide();
+        const std::size_t size = next_wide();
         keep(e, api.calloc(api.context, count, size), count * size);
         break;
       }
-      case ReplayKind::realloc_null: {
-        const std::size_t size = size_of(e);
+      case ReplayKind::realloc_null_wide: {
+        const std::size_t size = next_wide();
         keep(e, api.realloc(api.context, nullptr, size), size);
         break;
       }
       case ReplayKind::malloc_empty: keep_untouched(e, api.malloc(api.context, 0)); break;
       case ReplayKind::calloc_empty: {
-        const std::size_t count =
-            e.size() != ReplayEvent::kWide ? 1 : static_cast<std::size_t>(*wide++);
-        keep_untouched(e, api.calloc(api.context, count, size_of(e)));
+        const std::size_t count = next_wide();
+        keep_untouched(e, api.calloc(api.context, count, next_wide()));
         break;
       }
       case ReplayKind::realloc_null_empty:
         keep_untouched(e, api.realloc(api.context, nullptr, 0));
         break;
       case ReplayKind::free_null: api.free(api.context, nullptr); break;
+      default: __builtin_unreachable();
     }
   }
   return refused;

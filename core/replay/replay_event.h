@@ -4,7 +4,7 @@
 //
 //    bits 0-3 kind | 4-5 domain | 8-31 size | 32-63 slot
 //
-// A size of kWide stands for the next 64-bit side word; for calloc, for the next two: count, size.
+// What does not fit into the size is in 64-bit side words, taken in event order: the kind says so.
 #pragma once
 
 #include <cstdint>
@@ -15,23 +15,28 @@ namespace pymemlab {
 
 enum class ReplayKind : std::uint8_t {
   malloc = 0,
-  calloc = 1,
+  free = 1,
   realloc = 2,
-  free = 3,
+  calloc = 3,        // calloc(1, size)
   realloc_null = 4,  // realloc(NULL, size)
-  // The same with zero bytes: the block has no byte that may be touched.
-  malloc_empty = 5,
-  calloc_empty = 6,
-  realloc_null_empty = 7,
-  free_null = 8,
+  // The same with sizes from the side words: one word, for calloc two (count, size).
+  malloc_wide = 5,
+  realloc_wide = 6,
+  calloc_pair = 7,
+  realloc_null_wide = 8,
+  // Zero bytes: the block has no byte that may be touched. calloc takes two side words.
+  malloc_empty = 9,
+  calloc_empty = 10,
+  realloc_null_empty = 11,
+  free_null = 12,
 };
 
 class ReplayEvent {
  public:
-  static constexpr std::uint32_t kWide = 0xFFFFFFu;
+  static constexpr std::uint32_t kLargestSize = 0xFFFFFFu;
 
   constexpr ReplayEvent() noexcept = default;
-  // REQUIRES: size <= kWide.
+  // REQUIRES: size <= kLargestSize.
   constexpr ReplayEvent(ReplayKind kind, Domain domain, std::uint32_t size,
                         std::uint32_t slot) noexcept
       : low_(static_cast<std::uint32_t>(kind) | static_cast<std::uint32_t>(domain) << 4 |

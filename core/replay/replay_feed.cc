@@ -60,23 +60,26 @@ std::optional<ReplayEvent> ReplayTranslator::new_block(const Operation& operatio
   ++plan_.counts.issued;
   plan_.peak_live_blocks = std::max(plan_.peak_live_blocks, ++live_blocks_);
   advance(0, bytes);
-  auto event = [&](ReplayKind kind, std::uint32_t size) {
-    return ReplayEvent(kind, operation.domain, size, operation.slot);
-  };
   switch (operation.kind) {
     case EventKind::calloc: {
-      const ReplayKind kind = bytes == 0 ? ReplayKind::calloc_empty : ReplayKind::calloc;
-      if (operation.count == 1 && operation.size < ReplayEvent::kWide) {
-        return event(kind, static_cast<std::uint32_t>(operation.size));
-      }
-      wide_ = {operation.count, operation.size};
-      return event(kind, ReplayEvent::kWide);
+      const bool fits = operation.count == 1 && bytes != 0 && bytes <= ReplayEvent::kLargestSize;
+      if (!fits) wide_ = {operation.count, operation.size};
+      const ReplayKind kind = fits         ? ReplayKind::calloc
+                              : bytes == 0 ? ReplayKind::calloc_empty
+                                           : ReplayKind::calloc_pair;
+      return ReplayEvent(kind, operation.domain, fits ? static_cast<std::uint32_t>(bytes) : 0,
+                         operation.slot);
     }
     case EventKind::realloc_null:
-      return event(bytes == 0 ? ReplayKind::realloc_null_empty : ReplayKind::realloc_null,
-                   inline_size(bytes));
+      if (bytes == 0)
+        return ReplayEvent(ReplayKind::realloc_null_empty, operation.domain, 0, operation.slot);
+      return sized(ReplayKind::realloc_null, ReplayKind::realloc_null_wide, operation.domain, bytes,
+                   operation.slot);
     default:
-      return event(bytes == 0 ? ReplayKind::malloc_empty : ReplayKind::malloc, inline_size(bytes));
+      if (bytes == 0)
+        return ReplayEvent(ReplayKind::malloc_empty, operation.domain, 0, operation.slot);
+      return sized(ReplayKind::malloc, ReplayKind::malloc_wide, operation.domain, bytes,
+                   operation.slot);
   }
 }
 
@@ -102,8 +105,8 @@ std::optional<ReplayEvent> ReplayTranslator::known_block(const Operation& operat
   }
   known->bytes = operation.size;
   advance(old_bytes, operation.size);
-  return ReplayEvent(ReplayKind::realloc, known->domain, inline_size(operation.size),
-                     operation.slot);
+  return sized(ReplayKind::realloc, ReplayKind::realloc_wide, known->domain, operation.size,
+               operation.slot);
 }
 
 void ReplayTranslator::note(const Operation& operation) {
@@ -131,10 +134,12 @@ void ReplayTranslator::advance(std::uint64_t old_bytes, std::uint64_t new_bytes)
   }
 }
 
-std::uint32_t ReplayTranslator::inline_size(std::uint64_t size) {
-  if (size < ReplayEvent::kWide) return static_cast<std::uint32_t>(size);
+ReplayEvent ReplayTranslator::sized(ReplayKind narrow, ReplayKind wide, Domain domain,
+                                    std::uint64_t size, Slot slot) {
+  if (size <= ReplayEvent::kLargestSize)
+    return {narrow, domain, static_cast<std::uint32_t>(size), slot};
   wide_ = {size};
-  return ReplayEvent::kWide;
+  return {wide, domain, 0, slot};
 }
 
 ReplayTranslator::Block& ReplayTranslator::block(Slot slot) {

@@ -74,7 +74,9 @@ class ReplayTranslator {
   [[nodiscard]] std::optional<ReplayEvent> known_block(const Operation& operation);
   void note(const Operation& operation);
   void advance(std::uint64_t old_bytes, std::uint64_t new_bytes);
-  [[nodiscard]] std::uint32_t inline_size(std::uint64_t size);
+  // The event with its size inline, or in a side word if it is too large.
+  [[nodiscard]] ReplayEvent sized(ReplayKind narrow, ReplayKind wide, Domain domain,
+                                  std::uint64_t size, Slot slot);
   Block& block(Slot slot);
 
   std::vector<Block> blocks_;

@@ -53,14 +53,19 @@ TEST_F(Translator, SaysWhichBlocksHaveNoByteToTouch) {
 }
 
 TEST_F(Translator, PutsLargeSizesAndCallocPairsInSideWords) {
-  EXPECT_EQ(issue(request(EventKind::malloc, 0, 0xFFFFFE))->size(), 0xFFFFFEu);
+  const auto narrow = issue(request(EventKind::malloc, 0, 0xFFFFFF));
+  EXPECT_EQ(narrow->kind(), ReplayKind::malloc);
+  EXPECT_EQ(narrow->size(), 0xFFFFFFu);
   EXPECT_TRUE(translator.wide().empty());
-  EXPECT_EQ(issue(request(EventKind::malloc, 1, 0xFFFFFF))->size(), ReplayEvent::kWide);
-  EXPECT_THAT(translator.wide(), ElementsAre(0xFFFFFFu));
-  EXPECT_EQ(issue({.kind = EventKind::calloc, .slot = 2, .count = 7, .size = 9})->size(),
-            ReplayEvent::kWide);
+  EXPECT_EQ(issue(request(EventKind::malloc, 1, 0x1000000))->kind(), ReplayKind::malloc_wide);
+  EXPECT_THAT(translator.wide(), ElementsAre(0x1000000u));
+  EXPECT_EQ(issue(request(EventKind::realloc, 1, 0x1000001))->kind(), ReplayKind::realloc_wide);
+  EXPECT_EQ(issue({.kind = EventKind::calloc, .slot = 2, .count = 7, .size = 9})->kind(),
+            ReplayKind::calloc_pair);
   EXPECT_THAT(translator.wide(), ElementsAre(7u, 9u));
-  EXPECT_EQ(issue({.kind = EventKind::calloc, .slot = 3, .count = 1, .size = 9})->size(), 9u);
+  const auto one = issue({.kind = EventKind::calloc, .slot = 3, .count = 1, .size = 9});
+  EXPECT_EQ(one->kind(), ReplayKind::calloc);
+  EXPECT_EQ(one->size(), 9u);
 }
 
 TEST_F(Translator, LeavesOutWhatWouldBeUndefinedAndCountsIt) {
