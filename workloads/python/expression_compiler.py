@@ -1,6 +1,6 @@
 """A small compiler: source text to tokens, tokens to a tree, tree to stack code, code to numbers.
 
-    python3 expression_compiler.py [SIZE]      SIZE times 600 functions, default 1
+    python3 expression_compiler.py [SIZE]      SIZE times 750 functions, default 1
 
 What it does to memory: a parse tree of small objects with dictionaries and lists that lives until its
 module is compiled, tokens that die at once, code objects that stay.
@@ -172,7 +172,7 @@ def main(size):
     numbers = random_numbers(20)
     program = {}
     for index in range(10):
-        program.update(compile_module(write_module(numbers, index, 60 * size)))
+        program.update(compile_module(write_module(numbers, index, 75 * size)))
     total = 0
     instructions = 0
     for parameters, code in program.values():

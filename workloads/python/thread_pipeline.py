@@ -54,12 +54,12 @@ def total(source, result):
             amounts = names[name]
             result["amount"] += sum(amounts)
             result["records"] += len(amounts)
-        result["groups"] += len(names)
+            result["groups"].append({"name": name, "mean": sum(amounts) / len(amounts)})
 
 
 def main(size):
     queues = [queue.Queue(maxsize=100) for _ in range(3)]
-    result = {"amount": 0.0, "records": 0, "groups": 0}
+    result = {"amount": 0.0, "records": 0, "groups": []}
     threads = [
         threading.Thread(target=make, args=(1000 * size, queues[0])),
         threading.Thread(target=parse, args=(queues[0], queues[1])),
@@ -70,7 +70,7 @@ def main(size):
         thread.start()
     for thread in threads:
         thread.join()
-    print("%(records)d records in %(groups)d groups, amount %(amount).1f" % result)
+    print("%d records in %d groups, amount %.1f" % (result["records"], len(result["groups"]), result["amount"]))
 
 
 if __name__ == "__main__":
