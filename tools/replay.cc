@@ -63,6 +63,7 @@ ArenaResidue residue_for(const ReplayOptions& options, const MeasuredTrace& trac
 }
 
 std::vector<Cell> cells_of(const ReplayOptions& options, const std::vector<MeasuredTrace>& traces) {
+  const Build build = build_named(options.build);
   std::vector<Cell> cells;
   for (std::size_t t = 0; t < traces.size(); ++t) {
     const std::optional<PythonFacts>& python = traces[t].metadata.python;
@@ -73,7 +74,8 @@ std::vector<Cell> cells_of(const ReplayOptions& options, const std::vector<Measu
     const Geometry geometry = named ? profile.geometry : recorded_geometry(profile, python);
     for (const std::string& name : options.configurations) {
       cells.push_back({.trace = t,
-                       .configuration = std::string(configuration_for(name, profile).name),
+                       .configuration = std::string(configuration_for(name, profile, build).name),
+                       .build = std::string(::pymemlab::name(build)),
                        .profile = std::string(profile.name),
                        .geometry = geometry,
                        .residue = residue_for(options, traces[t], geometry),
@@ -188,6 +190,10 @@ std::function<int()> declare_replay(CLI::App& app) {
   app.add_option("--profile", options->profile,
                  "CPython version to model (default: the recorded one)")
       ->type_name("VERSION");
+  app.add_option("--build", options->build,
+                 "How that CPython was built, which decides what default and debug mean:\n"
+                 "release, debug, release-without-pymalloc or debug-without-pymalloc")
+      ->capture_default_str();
   app.add_option("--rounds", options->rounds, "Timed rounds of each cell, each in a fresh process")
       ->check(CLI::Range(1, 10000).description("1 to 10000"))
       ->capture_default_str();
