@@ -31,6 +31,7 @@ struct ReplayOptions {
   std::vector<std::string> configurations = {"pymalloc", "pymalloc_debug", "malloc",
                                              "malloc_debug"};
   std::string profile;  // empty: the recorded Python's
+  std::string build = "release";
   std::string
       arena_residue;  // empty: recorded where the trace has arenas of that size, else random
   std::string touch = "first";
