@@ -43,17 +43,20 @@ inline constexpr std::uint32_t kAddressesAfresh = 1;
 inline constexpr std::size_t kMaxDictionary = 256;
 
 // How an event names a block. An age counts allocations back from the event: 1 is the newest
-// allocation's block. A difference counts them from the allocation of the block that an
-// age or difference named last in the chunk (forwards if positive), which is small where a
-// structure is torn down. Only blocks among the newest kAgeRing - 1 allocations have such names;
-// older ones go by their slot, as the difference to the slot named last in the chunk. A chunk
-// starts as if the allocation before its first event and slot 0 had been named. A block goes by the
-// newest allocation of its slot.
+// allocation's block. A difference counts them from the allocation of the block that an age or
+// difference named last in the chunk (forwards if positive), which is small where a structure is
+// torn down. Only blocks among the newest kAgeRing - 1 allocations have such names; older ones go
+// by their slot, as the difference to the slot that went by it last in the chunk. `dead` is a slot
+// too, of a free that changes nothing because the slot is dead: every such free has this form, so
+// that a reader need not know which slots are live to know which are taken next. A chunk starts as
+// if the allocation before its first event and slot 0 had been named. A block goes by the newest
+// allocation of its slot.
 //
 // arena_free counts ages in arena requests; threads, interpreters and marks are named by number, as
 // if it were an age.
-enum class NameForm : std::uint8_t { age = 0, difference = 1, slot = 2 };
-inline constexpr std::size_t kNameForms = 3;
+enum class NameForm : std::uint8_t { age = 0, difference = 1, slot = 2, dead = 3 };
+inline constexpr std::size_t kNameForms = 4;
+constexpr bool names_slot(NameForm form) noexcept { return form >= NameForm::slot; }
 inline constexpr std::uint32_t kNoName = 0;  // an age: free(NULL), the release of an unknown arena
 
 struct Name {

@@ -1,6 +1,7 @@
 #include "core/trace/event_decoder.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "core/base/input_error.h"
@@ -18,6 +19,24 @@ constexpr std::size_t kMaxMarksColumn = 64u << 20;
 Event with_slot(std::uint32_t low, Slot slot) noexcept {
   return std::bit_cast<Event>(std::uint64_t{slot} << 32 | low);
 }
+
+// What events of a code need to find, and leave behind: alive becomes 1 - before.
+struct Liveness {
+  std::uint32_t mask = 0;  // all ones if it needs anything
+  std::uint32_t before = 0;
+};
+constexpr std::array<Liveness, 256> make_liveness() {
+  std::array<Liveness, 256> rules{};
+  for (std::uint32_t code = 0; code < rules.size(); ++code) {
+    const auto kind = static_cast<EventKind>(code & 15u);
+    const bool failed = (code & 128u) != 0;
+    if (takes_new_slot(kind) && !failed) rules[code] = {~0u, 0};
+    if (kind == EventKind::free) rules[code] = {~0u, 1};
+  }
+  return rules;
+}
+constexpr std::array<Liveness, 256> kLiveness = make_liveness();
+static_assert(SlotTable::kGuard == 1, "a rule that needs nothing looks at the guard");
 
 }  // namespace
 
@@ -69,14 +88,16 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   Row row{.low = fixed[0], .form = static_cast<NameForm>(form)};
   const Event event = with_slot(row.low, 0);
   const EventKind kind = event.kind();
+  const bool frees = kind == EventKind::free && row.form != NameForm::dead;
   row.allocates = takes_new_slot(kind) && !event.failed() ? 1 : 0;
-  row.frees = kind == EventKind::free ? 1 : 0;
-  row.live = static_cast<std::int8_t>(row.allocates - row.frees);
-  row.offset = -row.allocates;  // so that an allocation passes the check of ages
+  row.live = static_cast<std::int32_t>(row.allocates) - (frees ? 1 : 0);
+  row.store = frees ? 0 : -1;
+  row.offset = -static_cast<std::int32_t>(row.allocates);  // passes the check of ages
   row.difference = row.form == NameForm::difference ? 1 : 0;
-  if (row.form != NameForm::age && !names_block(kind))
+  if ((row.form != NameForm::age && !names_block(kind)) ||
+      (row.form == NameForm::dead && kind != EventKind::free))
     refuse(chunk, "a dictionary entry that names a block where there is none");
-  const bool common = row.allocates != 0 || (names_block(kind) && row.form != NameForm::slot);
+  const bool common = row.allocates != 0 || (names_block(kind) && !names_slot(row.form));
   if ((fixed[1] & kInline) == 0) {
     if (!common) row.flags = kRare;
     if (has_size(kind)) row.flags |= kSizeInColumn;
@@ -85,7 +106,7 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   }
   const std::uint64_t size = has_size(kind) ? from.next() : 0;
   const std::uint64_t name = has_name(kind) ? from.next() : 0;
-  if (from.failed() || size > Event::kWide || name >= 2 * kAgeRing || row.form == NameForm::slot)
+  if (from.failed() || size > Event::kWide || name >= 2 * kAgeRing || names_slot(row.form))
     refuse(chunk, "a dictionary entry with a size or name that may not stand there");
   row.low |= static_cast<std::uint32_t>(size) << 8;
   if (has_name(kind))
@@ -119,70 +140,104 @@ void EventDecoder::read_marks(ChunkReader& chunk, std::vector<std::string>& mark
   }
 }
 
-// The common events run without a branch between allocations and frees: what either stores for
-// nothing changes nothing, for the ring's place beyond the newest allocation and order[-1 .. live)
-// are not used.
+// In blocks that stay in the nearest cache: first what happens to slots, then whether it can.
 void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t marks,
                        EventBatch& batch) {
+  constexpr std::size_t kBlock = 1024;
   open_columns(chunk, head);
   slots_.make_room(head.events);
   batch.events.resize(head.events);
+  checked_ = batch.events.data();
   Position at{.allocations = slots_.allocations_,
               .named = slots_.allocations_ - 1,
               .live = slots_.live_,
               .used = slots_.used_};
+  for (std::size_t first = 0; first < head.events; first += kBlock) {
+    const std::size_t events = std::min<std::size_t>(kBlock, head.events - first);
+    valid_ &= run_block(tokens_.data() + first, batch.events.data() + first, events, marks, at);
+    if (!valid_) break;
+    check_liveness(batch.events.data() + first + events);
+  }
+  slots_.allocations_ = at.allocations;
+  slots_.live_ = static_cast<std::uint32_t>(at.live);
+  slots_.used_ = static_cast<Slot>(at.used);
+  check_columns(chunk, head);
+}
+
+// The common events run without a branch between allocations and frees: what either stores for
+// nothing changes nothing, for the ring's place beyond the newest allocation and order[-1 .. live)
+// are not used. No address of a store depends on a slot just read, so that events overlap.
+bool EventDecoder::run_block(const std::uint8_t* token, Event* out, std::size_t events,
+                             std::size_t marks, Position& position) {
   Slot* const order = slots_.order_.data() + SlotTable::kGuard;
   Slot* const ring = slots_.ring_.data();
   const std::uint64_t ring_mask = slots_.ring_mask_;
-  std::uint8_t* const alive = slots_.alive_.data();
-  const std::uint8_t* const tokens = tokens_.data();
-  Event* const out = batch.events.data();
-  for (std::size_t i = 0; i < head.events; ++i) {
-    const Row& row = rows_[tokens[i]];
+  Event* const end = out + events;
+  std::uint64_t allocations = position.allocations;
+  std::uint64_t last_named = position.named;
+  std::int64_t live = position.live;
+  std::int64_t used = position.used;
+  std::uint64_t numbers = 0;  // all that were named, or-ed: none may be below 0
+  for (; out != end; ++out, ++token) {
+    const Row& row = rows_[*token];
     std::uint32_t low = row.low;
     std::uint64_t offset = static_cast<std::uint64_t>(std::int64_t{row.offset});
     if (row.flags != 0) [[unlikely]] {
       if ((row.flags & kRare) != 0) {
-        Position rare = at;
-        out[i] = decode_rare(row, marks, rare);
-        at = rare;
+        Position at{allocations, last_named, live, used};
+        *out = decode_rare(row, marks, out, at);
+        allocations = at.allocations;
+        last_named = at.named;
+        live = at.live;
+        used = at.used;
+        if (live < 0) return false;
         continue;
       }
       if ((row.flags & kSizeInColumn) != 0) low = take_size(low);
       if ((row.flags & kNameInColumn) != 0) {
         const std::uint64_t name = names_.next();
-        offset = row.form == NameForm::difference ? unzigzag(name) : std::uint64_t{0} - name;
+        offset = row.difference != 0 ? unzigzag(name) : std::uint64_t{0} - name;
       }
     }
-    const std::uint32_t allocates = row.allocates;
-    const std::uint64_t number = (row.difference != 0 ? at.named : at.allocations) + offset;
-    const std::uint64_t age = at.allocations - number;
-    if (age - 1 >= kAgeRing - 1 || age > at.allocations + allocates) [[unlikely]] {
-      valid_ &= age == 0 && row.frees != 0 && row.form == NameForm::age;
-      out[i] = with_slot(low, kNoSlot);
+    const std::uint64_t number = (row.difference != 0 ? last_named : allocations) + offset;
+    const std::uint64_t age = allocations - number;
+    if (age - 1 >= kAgeRing - 1) [[unlikely]] {
+      valid_ &= age == 0 && row.store == 0 && row.difference == 0;
+      *out = with_slot(low, kNoSlot);
       continue;
     }
+    const std::uint32_t is_new = std::uint32_t{0} - row.allocates;
     const Slot named = ring[number & ring_mask];
-    const Slot slot = allocates != 0 ? order[at.live] : named;
-    const std::uint32_t was_alive = alive[slot];
-    if (row.frees > was_alive) [[unlikely]] {
-      at.named = number;
-      out[i] = with_slot(low, slot);
-      continue;
-    }
-    ring[at.allocations & ring_mask] = slot;
-    at.live += static_cast<std::uint32_t>(std::int32_t{row.live});
-    order[std::ptrdiff_t{at.live} - 1 + row.frees] = slot;
-    alive[slot] = static_cast<std::uint8_t>(allocates | (was_alive ^ row.frees));
-    at.allocations += allocates;
-    at.used = std::max(at.used, at.live);
-    at.named = allocates != 0 ? at.named : number;
-    out[i] = with_slot(low, slot);
+    const Slot fresh = order[live];
+    const Slot slot = named ^ ((named ^ fresh) & is_new);
+    ring[allocations & ring_mask] = slot;
+    live += row.live;
+    if (live < 0) [[unlikely]]
+      return false;
+    order[live + row.store] = slot;
+    *out = with_slot(low, slot);
+    numbers |= number + row.allocates;
+    last_named = is_new != 0 ? last_named : number;
+    allocations += row.allocates;
+    if (live > used) used = live;
   }
-  slots_.allocations_ = at.allocations;
-  slots_.live_ = at.live;
-  slots_.used_ = at.used;
-  check_columns(chunk, head);
+  position = {allocations, last_named, live, used};
+  return static_cast<std::int64_t>(numbers) >= 0;
+}
+
+// Holds the events from checked_ to `end` against what is live: an allocation takes a dead slot, a
+// free that is not named dead a live one.
+void EventDecoder::check_liveness(const Event* end) {
+  std::uint8_t* const alive = slots_.alive_.data();
+  std::uint32_t wrong = 0;
+  for (; checked_ != end; ++checked_) {
+    const Liveness& rule = kLiveness[checked_->code()];
+    const std::uint32_t at = (checked_->slot() + 1) & rule.mask;  // 0: nothing to be held
+    const std::uint32_t held = at != 0 ? 1 : 0;
+    wrong |= (alive[at] ^ rule.before) & held;
+    alive[at] = static_cast<std::uint8_t>((rule.before ^ 1u) & held);
+  }
+  valid_ &= wrong == 0;
 }
 
 void EventDecoder::open_columns(ChunkReader& chunk, const EventsHead& head) {
@@ -215,7 +270,8 @@ std::uint32_t EventDecoder::take_size(std::uint32_t low) {
 }
 
 // Everything that carries more than a size and a recent block. Clears valid_ for what cannot be.
-Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at) {
+Event EventDecoder::decode_rare(const Row& row, std::size_t marks, const Event* event,
+                                Position& at) {
   if ((row.flags & kNoRow) != 0) {
     valid_ = false;
     return {};
@@ -233,9 +289,8 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
   if ((row.flags & kNameInColumn) != 0) name = names_.next();
   Slot slot = kNoSlot;
   if (row.allocates != 0) {
-    slot = slots_.order_[SlotTable::kGuard + at.live++];
+    slot = slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(at.live++)];
     at.used = std::max(at.used, at.live);
-    slots_.alive_[slot] = 1;
     slots_.ring_[at.allocations++ & slots_.ring_mask_] = slot;
   } else if (names_block(kind)) {
     if (row.form != NameForm::age || name != kNoName) {
@@ -243,9 +298,12 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
     } else {
       valid_ &= kind == EventKind::free;
     }
-    if (row.frees != 0 && slot != kNoSlot && slots_.alive_[slot] != 0) {
-      slots_.alive_[slot] = 0;
-      slots_.order_[SlotTable::kGuard + --at.live] = slot;
+    if (row.form == NameForm::dead) {
+      check_liveness(event);
+      checked_ = event + 1;
+      valid_ &= slot != kNoSlot && !slots_.alive(slot);
+    } else if (kind == EventKind::free && slot != kNoSlot && at.live-- > 0) {
+      slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(at.live)] = slot;
     }
   } else if (kind == EventKind::arena_alloc) {
     slot = arenas_++;
@@ -263,9 +321,9 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
 
 // The slot of a block by its name; clears valid_ if there is none such.
 Slot EventDecoder::find_block(NameForm form, std::uint64_t value, Position& at) {
-  if (form == NameForm::slot) {
+  if (names_slot(form)) {
     named_slot_ += unzigzag(value);
-    if (named_slot_ < at.used) return static_cast<Slot>(named_slot_);
+    if (named_slot_ < static_cast<std::uint64_t>(at.used)) return static_cast<Slot>(named_slot_);
     valid_ = false;
     return kNoSlot;
   }

@@ -29,12 +29,13 @@ class EventDecoder {
 
  private:
   // One token's meaning, ready to be executed.
-  struct Row {
-    std::uint32_t low = 0;       // the event's first half
-    std::int32_t offset = 0;     // the named allocation's number, less what it is counted from
-    std::int8_t live = 0;        // what it adds to the number of live blocks
-    std::uint8_t allocates = 0;  // 1 if so; the others likewise
-    std::uint8_t frees = 0;
+  struct alignas(32) Row {
+    std::uint32_t low = 0;    // the event's first half
+    std::int32_t offset = 0;  // the named allocation's number, less what it is counted from
+    std::int32_t live = 0;    // what it adds to the number of live blocks
+    std::int32_t store = 0;   // where it leaves its slot in `order`, less the live blocks then
+    std::uint32_t frees = 0;  // 1 if so; the others likewise
+    std::uint32_t allocates = 0;
     std::uint8_t difference = 0;  // counted from the allocation named last, else from the newest
     std::uint8_t flags = 0;
     NameForm form = NameForm::age;
@@ -45,12 +46,12 @@ class EventDecoder {
     kRare = 4,  // what the loop leaves to decode_rare
     kNoRow = 8
   };
-  // Where the loop is; kept in registers.
+  // Where the loop is, for what happens outside of it.
   struct Position {
     std::uint64_t allocations = 0;
     std::uint64_t named = 0;  // number of the allocation that an age or difference named last
-    std::uint32_t live = 0;
-    Slot used = 0;
+    std::int64_t live = 0;
+    std::int64_t used = 0;
   };
 
   EventsHead read_head(ChunkReader& chunk);
@@ -59,9 +60,12 @@ class EventDecoder {
   void read_marks(ChunkReader& chunk, std::vector<std::string>& marks);
   void run(ChunkReader& chunk, const EventsHead& head, std::size_t marks, EventBatch& batch);
   Row read_entry(VarintReader& from, const ChunkReader& chunk) const;
+  bool run_block(const std::uint8_t* token, Event* out, std::size_t events, std::size_t marks,
+                 Position& position);
   void open_columns(ChunkReader& chunk, const EventsHead& head);
   void check_columns(const ChunkReader& chunk, const EventsHead& head) const;
-  Event decode_rare(const Row& row, std::size_t marks, Position& at);
+  Event decode_rare(const Row& row, std::size_t marks, const Event* event, Position& at);
+  void check_liveness(const Event* end);
   Slot find_block(NameForm form, std::uint64_t value, Position& at);
   std::uint32_t take_size(std::uint32_t low);
 
@@ -71,9 +75,10 @@ class EventDecoder {
   std::array<Row, kMaxDictionary> rows_{};
   VarintReader sizes_;
   VarintReader names_;
-  std::uint64_t named_slot_ = 0;  // that went by its number last in the chunk
-  std::uint64_t words_used_ = 0;  // in the chunk
-  bool valid_ = true;             // no event of the chunk is impossible so far
+  std::uint64_t named_slot_ = 0;    // that went by its number last in the chunk
+  const Event* checked_ = nullptr;  // events of the chunk up to here agree with what is live
+  std::uint64_t words_used_ = 0;    // in the chunk
+  bool valid_ = true;               // no event of the chunk is impossible so far
   Bytes buffer_;
   Bytes tokens_;
   Bytes sizes_buffer_;

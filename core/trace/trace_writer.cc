@@ -43,6 +43,7 @@ class TraceWriter::Impl {
 
   Slot take_slot(const Operation& operation);
   Name name_block(Slot slot) noexcept;
+  Name name_slot(NameForm form, Slot slot) noexcept;
   Name name_and_apply(const Operation& operation);
   std::uint32_t add_size(const Operation& operation);
   void add_words(const Operation& operation);
@@ -132,20 +133,15 @@ Name TraceWriter::Impl::name_block(Slot slot) noexcept {
   const std::uint64_t birth = blocks_[slot].birth;
   const std::uint64_t age = slots_.allocations() - birth;
   const std::uint64_t difference = zigzag(birth - last_birth_);
-  Name name;
-  if (age >= kAgeRing) {
-    name = {NameForm::slot, static_cast<std::uint32_t>(zigzag(std::uint64_t{slot} - last_slot_))};
-  } else if (age <= difference) {
-    name = {NameForm::age, static_cast<std::uint32_t>(age)};
-  } else {
-    name = {NameForm::difference, static_cast<std::uint32_t>(difference)};
-  }
-  if (name.form == NameForm::slot) {
-    last_slot_ = slot;
-  } else {
-    last_birth_ = birth;
-  }
-  return name;
+  if (age >= kAgeRing) return name_slot(NameForm::slot, slot);
+  last_birth_ = birth;
+  if (age <= difference) return {NameForm::age, static_cast<std::uint32_t>(age)};
+  return {NameForm::difference, static_cast<std::uint32_t>(difference)};
+}
+
+Name TraceWriter::Impl::name_slot(NameForm form, Slot slot) noexcept {
+  const std::uint64_t difference = std::uint64_t{slot} - std::exchange(last_slot_, slot);
+  return {form, static_cast<std::uint32_t>(zigzag(difference))};
 }
 
 Name TraceWriter::Impl::name_and_apply(const Operation& operation) {
@@ -162,8 +158,10 @@ Name TraceWriter::Impl::name_and_apply(const Operation& operation) {
     case EventKind::realloc_begin: return name_block(slot);
     case EventKind::free: {
       if (slot == kNoSlot) return {};
+      if (slot < slots_.used() && !slots_.alive(slot)) return name_slot(NameForm::dead, slot);
       const Name name = name_block(slot);
-      if (slots_.release(slot) && options_.addresses) addresses_.freed(slot);
+      slots_.release(slot);
+      if (options_.addresses) addresses_.freed(slot);
       return name;
     }
     case EventKind::arena_alloc: ++arenas_; return {};

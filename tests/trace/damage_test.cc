@@ -24,12 +24,12 @@ using testing::Stream;
 using testing::write_bytes;
 using testing::write_stream;
 
-constexpr std::uint32_t kChunkEvents = 40;
+constexpr std::uint32_t kChunkEvents = 20;
 
 class Damage : public ::testing::Test {
  protected:
   void SetUp() override {
-    stream_ = random_stream({.events = 160, .seed = 3, .live_about = 10});
+    stream_ = random_stream({.events = 80, .seed = 3, .live_about = 10});
     write_stream(stream_, scratch("whole.pmtrace"),
                  {.addresses = true, .chunk_events = kChunkEvents, .key_chunks = 2});
     whole_ = bytes_of(scratch("whole.pmtrace"));
@@ -77,11 +77,11 @@ TEST_F(Damage, CutOffAtAnyByteLeavesEveryWholeChunk) {
 TEST_F(Damage, SaysHowMuchIsLost) {
   const std::string path = scratch("lost.pmtrace");
   write_bytes(path, {whole_.begin(), whole_.begin() + static_cast<std::ptrdiff_t>(ends_[1] + 30)});
-  EXPECT_THAT(*read_all(path).damage, HasSubstr("read up to event 80, the last 30 bytes are lost"));
+  EXPECT_THAT(*read_all(path).damage, HasSubstr("read up to event 40, the last 30 bytes are lost"));
   std::vector<std::uint8_t> turned = whole_;
   turned[ends_[2] - 1] ^= 1;
   write_bytes(path, turned);
-  EXPECT_THAT(*read_all(path).damage, HasSubstr("read up to event 80, 80 events are lost"));
+  EXPECT_THAT(*read_all(path).damage, HasSubstr("read up to event 40, 40 events are lost"));
 }
 
 TEST_F(Damage, AnyBitTurnedGivesAnErrorAPrefixOrTheSame) {
@@ -107,7 +107,7 @@ TEST_F(Damage, AnyBitTurnedGivesAnErrorAPrefixOrTheSame) {
 TEST_F(Damage, StartsAtEventZeroWhereThereIsNoIndex) {
   const std::string path = scratch("unindexed.pmtrace");
   write_bytes(path, {whole_.begin(), whole_.end() - 1});
-  TraceReader reader = TraceReader::open(path, {.start_at = 150});
+  TraceReader reader = TraceReader::open(path, {.start_at = 75});
   EventBatch batch;
   ASSERT_TRUE(reader.next(batch));
   EXPECT_EQ(batch.first, 0u);

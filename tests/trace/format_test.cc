@@ -225,7 +225,8 @@ TEST(TraceFormat, RefusesWhatNoWriterMakes) {
   EXPECT_THAT(refusal_of_columns(1, 0, malloc_obj, {0}, {0xF2, 0, 0, 0, 1}, {}),
               HasSubstr("means nothing"));
   EXPECT_THAT(refusal_of_columns(1, 0, {1, 0x0F, 0}, {0}, {}, {}), HasSubstr("means nothing"));
-  EXPECT_THAT(refusal_of_columns(1, 0, {1, 0x20, 3}, {0}, {8}, {}), HasSubstr("means nothing"));
+  EXPECT_THAT(refusal_of_columns(1, 0, {1, 0x20, 8}, {0}, {8}, {}), HasSubstr("means nothing"));
+  EXPECT_THAT(refusal_of_columns(1, 0, {1, 0x20, 2}, {0}, {8}, {}), HasSubstr("there is none"));
   EXPECT_THAT(refusal_of_columns(1, 0, {1, 0xA3, 0}, {0}, {}, {1}), HasSubstr("means nothing"))
       << "a free does not fail";
   EXPECT_THAT(refusal_of_columns(1, 0, {2, 0x20, 0}, {0}, {8}, {}), HasSubstr("means nothing"))
@@ -252,6 +253,24 @@ TEST(TraceFormat, RefusesNamesOfBlocksThatAreNotThere) {
       << "a mark without text";
   EXPECT_THAT(refusal_of_columns(1, 0, {1, 0x09, 0}, {0}, {}, {1}), HasSubstr("means nothing"))
       << "an arena that was not requested";
+}
+
+TEST(TraceFormat, RefusesFreesThatContradictWhatIsLive) {
+  // malloc; free by age; free by slot; free named dead
+  const Bytes entries = {4, 0x20, 0, 0x23, 0, 0x23, 2, 0x23, 3};
+  const auto frees = [&](const Bytes& tokens, const Bytes& names) {
+    return refusal_of_columns(static_cast<std::uint32_t>(tokens.size()), 0, entries, tokens,
+                              Bytes(tokens.size() - names.size(), 8), names);
+  };
+  EXPECT_EQ(frees({0, 1, 3}, {1, 0}), "") << "freed, and freed again";
+  EXPECT_EQ(frees({0, 1, 0, 2}, {1, 0}), "");
+  EXPECT_THAT(frees({0, 1, 1}, {1, 1}), HasSubstr("means nothing")) << "by age, not named dead";
+  EXPECT_THAT(frees({0, 1, 2}, {1, 0}), HasSubstr("means nothing")) << "by slot, not named dead";
+  EXPECT_THAT(frees({0, 0, 1, 1}, {1, 1}), HasSubstr("means nothing")) << "another is live";
+  EXPECT_THAT(frees({0, 3}, {0}), HasSubstr("means nothing")) << "named dead, but live";
+  EXPECT_THAT(refusal_of_columns(2, 0, {2, 0x20, 0, 0x22, 3}, {0, 1}, {8, 8}, {0}),
+              HasSubstr("there is none"))
+      << "only frees are named dead";
 }
 
 TEST(TraceFormat, ChecksLengthsBeforeItAllocates) {

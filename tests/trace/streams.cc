@@ -262,7 +262,9 @@ std::vector<std::uint8_t> bytes_of(const std::string& path) {
 }
 
 void write_bytes(const std::string& path, const std::vector<std::uint8_t>& bytes) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  // A new file: ext4 flushes one that is truncated and written again.
+  std::filesystem::remove(path);
+  std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()),
              static_cast<std::streamsize>(bytes.size()));
 }
