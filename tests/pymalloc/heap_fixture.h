@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,45 +85,62 @@ class LoggedArenas {
 // "free".
 class LoggedRaw {
  public:
+  LoggedRaw() = default;
+  LoggedRaw(const LoggedRaw&) = delete;
+  LoggedRaw& operator=(const LoggedRaw&) = delete;
+  // Frees what the test left behind.
+  ~LoggedRaw() {
+    for (void* block : live_) std::free(block);
+  }
+
   AllocatorRecord record() {
     return {.context = this,
-            .malloc =
-                [](void* self, std::size_t size) {
-                  return logged(self, fmt::format("malloc {}", size)) ? std::malloc(size ? size : 1)
-                                                                      : nullptr;
-                },
-            .calloc =
-                [](void* self, std::size_t count, std::size_t size) {
-                  const bool zero = count == 0 || size == 0;
-                  return logged(self, fmt::format("calloc {} {}", count, size))
-                             ? std::calloc(zero ? 1 : count, zero ? 1 : size)
-                             : nullptr;
-                },
-            .realloc =
-                [](void* self, void* block, std::size_t size) {
-                  return logged(self, fmt::format("realloc {} {}", block ? "block" : "NULL", size))
-                             ? std::realloc(block, size ? size : 1)
-                             : nullptr;
-                },
-            .free =
-                [](void* self, void* block) {
-                  static_cast<LoggedRaw*>(self)->log.emplace_back("free");
-                  std::free(block);
-                }};
+            .malloc = [](void* self, std::size_t size) { return of(self).malloc(size); },
+            .calloc = [](void* self, std::size_t count,
+                         std::size_t size) { return of(self).calloc(count, size); },
+            .realloc = [](void* self, void* block,
+                          std::size_t size) { return of(self).realloc(block, size); },
+            .free = [](void* self, void* block) { of(self).free(block); }};
   }
   std::vector<std::string> log;
   // Requests to let through before failing each one; negative: never fail.
   int successes = -1;
 
  private:
-  static bool logged(void* self, std::string line) {
-    auto* raw = static_cast<LoggedRaw*>(self);
-    raw->log.push_back(std::move(line));
-    if (raw->successes < 0) return true;
-    if (raw->successes == 0) return false;
-    --raw->successes;
+  static LoggedRaw& of(void* self) { return *static_cast<LoggedRaw*>(self); }
+
+  void* malloc(std::size_t size) {
+    return allowed(fmt::format("malloc {}", size))
+               ? keep(std::malloc(std::max<std::size_t>(size, 1)))
+               : nullptr;
+  }
+  void* calloc(std::size_t count, std::size_t size) {
+    if (!allowed(fmt::format("calloc {} {}", count, size))) return nullptr;
+    return keep(std::calloc(std::max<std::size_t>(count * size, 1), 1));
+  }
+  void* realloc(void* block, std::size_t size) {
+    if (!allowed(fmt::format("realloc {} {}", block ? "block" : "NULL", size))) return nullptr;
+    live_.erase(block);
+    return keep(std::realloc(block, std::max<std::size_t>(size, 1)));
+  }
+  void free(void* block) {
+    log.emplace_back("free");
+    live_.erase(block);
+    std::free(block);
+  }
+  void* keep(void* block) {
+    live_.insert(block);
+    return block;
+  }
+  bool allowed(std::string line) {
+    log.push_back(std::move(line));
+    if (successes < 0) return true;
+    if (successes == 0) return false;
+    --successes;
     return true;
   }
+
+  std::set<void*> live_;
 };
 
 class Heap {
