@@ -38,7 +38,8 @@ std::string size_text(std::uint64_t bytes) {
 }
 
 void report(const RecordResult& result, const std::string& output) {
-  if (result.loss) fmt::print(stderr, "pymemlab: {}: {}\n", output, *result.loss);
+  if (result.loss) fmt::print(stderr, "pymemlab: {}\n", *result.loss);
+  if (result.events == 0) return;
   const double per_event =
       result.events == 0 ? 0.0
                          : static_cast<double>(result.bytes) / static_cast<double>(result.events);

@@ -94,8 +94,7 @@ void Assembler::announce_others(std::uint32_t thread) {
     writer_.append({.kind = EventKind::realloc_begin,
                     .domain = open.call.domain,
                     .nested = open.call.nested,
-                    .slot = open.slot,
-                    .size = open.call.size});
+                    .slot = open.slot});
   }
 }
 

@@ -5,15 +5,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string_view>
 #include <thread>
 
 #include "core/base/input_error.h"
 #include "core/base/units.h"
-#include "core/os/file.h"
 #include "core/record/agent_file.h"
 #include "core/record/assembler.h"
 #include "core/record/ring_reader.h"
@@ -176,7 +178,7 @@ void Recording::write_chunk_if_due() {
     return;
   unless_failed([&] { trace_->writer.flush_chunk(); });
   flushed_ = now;
-  if (!failure_) events_flushed_ = trace_->writer.events();
+  events_flushed_ = trace_->writer.events();
 }
 
 void Recording::meet_process() {
@@ -227,9 +229,8 @@ RecordResult Recording::finish() {
     unless_failed([&] {
       note_end();
       trace_->writer.finish();
-      events_flushed_ = trace_->writer.events();
     });
-    result.events = events_flushed_;
+    result.events = failure_ ? 0 : trace_->writer.events();
     result.python = facts().version;
     result.unknown_blocks = trace_->assembler.unknown_blocks();
     result.missed_frees = trace_->assembler.missed_frees();
@@ -238,8 +239,7 @@ RecordResult Recording::finish() {
     result.bytes = unknown ? 0 : bytes;
   }
   if (failure_) {
-    result.loss =
-        fmt::format("{}; what came after event {} is not in the trace", *failure_, events_flushed_);
+    result.loss = fmt::format("{}; the trace ends early, after its last whole chunk", *failure_);
   } else if (ring_.header().state.load() == ring::State::stopped) {
     result.loss = fmt::format("the ring stayed full for two seconds; recording stopped at event {}",
                               result.events);
@@ -253,7 +253,10 @@ RecordResult record(const RecordRequest& request) {
   const Preload preload;
   std::error_code unknown;
   const bool existed = std::filesystem::exists(request.output, unknown);
-  File::open_to_write(request.output).close();
+  // Appending: a file that is there keeps its content until there is something to record.
+  if (!std::ofstream(request.output, std::ios::app)) {
+    throw InputError("{}: cannot be created: {}", request.output, std::strerror(errno));
+  }
   RingReader ring(preload.component());
   RecordResult result;
   const auto discard_output = [&] {

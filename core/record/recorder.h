@@ -20,9 +20,9 @@ struct RecordRequest {
 
 struct RecordResult {
   ExitStatus program;
-  bool hooked = false;  // a CPython was found; if not, there is no trace
-  std::string python;   // its version
-  std::uint64_t events = 0;
+  bool hooked = false;               // a CPython was found; if not, there is no trace
+  std::string python;                // its version
+  std::uint64_t events = 0;          // 0 if not all could be written
   std::uint64_t bytes = 0;           // of the trace file
   std::uint64_t unknown_blocks = 0;  // freed or resized, but not seen to be allocated
   std::uint64_t missed_frees = 0;    // whose address was handed out again
