@@ -1,0 +1,165 @@
+// Both ends of the ring in one process. The agent's state is one a process, so each story runs in a
+// child of its own, which exits 0 if it went well.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "core/record/agent/ring_writer.h"
+#include "core/record/ring_reader.h"
+
+namespace pymemlab {
+namespace {
+
+RingReader* g_reader;
+
+// What the agent does with the path.
+ring::Header* map_again() noexcept {
+  const int descriptor = ::open(g_reader->path().c_str(), O_RDWR);
+  void* mapping =
+      ::mmap(nullptr, ring::kMappingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  return static_cast<ring::Header*>(mapping);
+}
+
+class Story {
+ public:
+  Story() : reader_("agent.so") {
+    g_reader = &reader_;
+    agent::record_from_first_event(map_again);
+  }
+  // A record whose address is its number in its thread.
+  static void emit(std::uint64_t number) {
+    agent::emit(static_cast<std::uint64_t>(ring::Kind::free), reinterpret_cast<void*>(number));
+  }
+  // The next record, once there is one.
+  ring::Record take() {
+    while (reader_.committed().empty()) std::this_thread::yield();
+    const ring::Record record = reader_.committed().front();
+    reader_.release(1);
+    return record;
+  }
+  RingReader& reader() { return reader_; }
+
+ private:
+  RingReader reader_;
+};
+
+[[noreturn]] void tell(bool well) { _exit(well ? 0 : 1); }
+
+// The first thread goes on without a pause while others come: several laps, nothing lost, each
+// thread's records in its order.
+TEST(Ring, LosesNothingWhenTheCursorIsTakenFromItsOwner) {
+  EXPECT_EXIT(
+      {
+        Story story;
+        constexpr std::uint64_t kEach = 2'000'000;
+        constexpr unsigned kThreads = 3;
+        bool well = true;
+        std::thread collector([&] {
+          std::vector<std::uint64_t> next(kThreads, 1);
+          for (std::uint64_t taken = 0; taken < kEach * kThreads;) {
+            const auto records = story.reader().committed();
+            for (const ring::Record& record : records) {
+              const std::uint64_t thread = record.where >> ring::kThreadShift;
+              well = well && thread < kThreads &&
+                     (record.where & ring::kAddressMask) == next[thread]++;
+            }
+            story.reader().release(records.size());
+            taken += records.size();
+          }
+        });
+        std::vector<std::thread> others;
+        for (std::uint64_t i = 1; i <= kEach; ++i) {
+          Story::emit(i);
+          if (i % (kEach / 4) == 0 && others.size() + 1 < kThreads) {
+            others.emplace_back([] {
+              for (std::uint64_t j = 1; j <= kEach; ++j) Story::emit(j);
+            });
+          }
+        }
+        for (std::thread& other : others) other.join();
+        collector.join();
+        tell(well);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(Ring, EndsForGoodWithoutAHoleWhenNobodyReads) {
+  EXPECT_EXIT(
+      {
+        Story story;
+        for (std::uint64_t i = 1; i <= ring::kRecords + 5; ++i) Story::emit(i);
+        bool well = story.reader().header().state == ring::State::stopped;
+        for (std::uint64_t i = 1; i <= ring::kRecords;) {
+          const auto records = story.reader().committed();
+          well = well && !records.empty();
+          for (const ring::Record& record : records) well = well && record.where == i++;
+          if (!well) tell(false);
+          story.reader().release(records.size());
+        }
+        Story::emit(1);
+        well = well && story.reader().committed().empty() && !story.reader().skip_hole() &&
+               !agent::may_record();
+        tell(well);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(Ring, KeepsASizeNextToItsEventAlsoWhereALapEnds) {
+  EXPECT_EXIT(
+      {
+        Story story;
+        bool well = true;
+        const auto check = [&](std::uint64_t i) {
+          const ring::Record head = story.take();
+          well = well && head.where == i && head.what >> ring::kSizeShift == ring::kWideSize;
+          well = well && story.take().where == i + 1 && story.take().where == i + 2;
+        };
+        for (std::uint64_t i = 1; i < ring::kRecords; ++i) {
+          agent::emit_wide(static_cast<std::uint64_t>(ring::Kind::calloc),
+                           reinterpret_cast<void*>(i), i + 1, i + 2);
+          check(i);
+        }
+        tell(well);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(Ring, SkipsWhatADeadWriterTookAndDidNotCommit) {
+  EXPECT_EXIT(
+      {
+        Story story;
+        Story::emit(1);
+        std::thread([] { Story::emit(2); }).join();
+        // As if a thread had died here.
+        const_cast<ring::Header&>(story.reader().header())
+            .reserved.fetch_add(2 * sizeof(ring::Record));
+        std::thread([] { Story::emit(3); }).join();
+        bool well = story.take().where == 1 && (story.take().where & ring::kAddressMask) == 2;
+        well = well && story.reader().committed().empty() && story.reader().skip_hole();
+        well =
+            well && (story.take().where & ring::kAddressMask) == 3 && !story.reader().skip_hole();
+        tell(well);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(Ring, IsNotWrittenToByAForkedChild) {
+  EXPECT_EXIT(
+      {
+        Story story;
+        Story::emit(1);
+        agent::stop_in_child();
+        Story::emit(2);
+        std::thread([] { Story::emit(3); }).join();
+        tell(story.take().where == 1 && story.reader().committed().empty());
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace pymemlab
