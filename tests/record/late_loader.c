@@ -10,7 +10,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   void (*initialize)(int) = (void (*)(int))dlsym(library, "Py_InitializeEx");
-  int (*run)(const char*, void*) = (int (*)(const char*, void*))dlsym(library, "PyRun_SimpleStringFlags");
+  int (*run)(const char*, void*) =
+      (int (*)(const char*, void*))dlsym(library, "PyRun_SimpleStringFlags");
   int (*finalize)(void) = (int (*)(void))dlsym(library, "Py_FinalizeEx");
   initialize(0);
   const int failed = run(argv[2], NULL);
