@@ -103,7 +103,8 @@ class SmallHeap {
                             void* context) const = 0;
   // Calls visit(context, block) for every raw block the heap holds for itself: the arena slots and
   // the radix nodes.
-  virtual void visit_raw_blocks(void (*visit)(void* context, const void* block), void* context) const = 0;
+  virtual void visit_raw_blocks(void (*visit)(void* context, const void* block),
+                                void* context) const = 0;
   // Asserts every invariant of docs/pymalloc.md ("What must always hold"). Slow.
   virtual void check_invariants() const = 0;
 };

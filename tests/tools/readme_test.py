@@ -1,0 +1,37 @@
+"""Runs every command of the README's console blocks, in order, in a folder that has what a clone has."""
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+PYMEMLAB = os.environ["PYMEMLAB"]
+
+
+def commands():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^```console\n(.*?)^```", file.read(), re.S | re.M)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+class Readme(unittest.TestCase):
+    def test_every_command_runs_as_printed(self):
+        self.assertGreater(len(commands()), 10)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("workloads", "tools", "traces"):
+                os.symlink(os.path.join(ROOT, name), os.path.join(folder, name))
+            environment = dict(os.environ, PATH=os.path.dirname(PYMEMLAB) + ":/usr/bin:" + os.environ["PATH"])
+            for command in commands():
+                done = subprocess.run(command, shell=True, cwd=folder, env=environment, timeout=300,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+                self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}\n{done.stderr}")
+
+    def test_every_link_to_a_file_leads_somewhere(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+            for target in re.findall(r"\]\(([^)#:]+)\)", file.read()):
+                self.assertTrue(os.path.exists(os.path.join(ROOT, target)), target)
+
+
+if __name__ == "__main__":
+    unittest.main()
