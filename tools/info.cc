@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -95,7 +96,7 @@ void print_events(const TraceSummary& summary) {
 void print_bar(const std::string& label, std::uint64_t count, std::uint64_t most,
                std::uint64_t total) {
   const auto width = static_cast<std::size_t>(
-      static_cast<double>(count) / static_cast<double>(most) * kBarWidth + 0.5);
+      std::lround(static_cast<double>(count) / static_cast<double>(most) * kBarWidth));
   fmt::print("  {:>22} {:>13} {:>8}{}{}\n", label, grouped(count), share(count, total),
              width == 0 ? "" : " ", std::string(width, '#'));
 }

@@ -71,7 +71,8 @@ EventsHead EventDecoder::read_head(ChunkReader& chunk) {
 }
 
 void EventDecoder::read_dictionary(ChunkReader& chunk) {
-  const std::size_t bytes = chunk.column(kEventsDictionary, kMaxDictionary * 20 + 9, buffer_);
+  const std::size_t bytes =
+      chunk.column(kEventsDictionary, kMaxDictionary * 20 + kVarintMaxBytes, buffer_);
   VarintReader from(buffer_.data(), bytes);
   const std::uint64_t entries = from.next();
   if (from.failed() || entries > kMaxDictionary) refuse(chunk, "a dictionary of more than 256");
@@ -106,7 +107,7 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   }
   const std::uint64_t size = has_size(kind) ? from.next() : 0;
   const std::uint64_t name = has_name(kind) ? from.next() : 0;
-  if (from.failed() || size > Event::kWide || name >= 2 * kAgeRing || names_slot(row.form))
+  if (from.failed() || size > Event::kWide || name / 2 >= kAgeRing || names_slot(row.form))
     refuse(chunk, "a dictionary entry with a size or name that may not stand there");
   row.low |= static_cast<std::uint32_t>(size) << 8;
   if (has_name(kind))

@@ -50,6 +50,7 @@ const TraceFormat& trace_format_named(std::string_view name) {
                    [name](const TraceFormat& format) { return format.name == name; });
   if (found != kFormats.end()) return *found;
   std::vector<std::string_view> names;
+  names.reserve(kFormats.size());
   for (const TraceFormat& format : kFormats) names.push_back(format.name);
   throw InputError("there is no trace format \"{}\"; there are {}", name, fmt::join(names, ", "));
 }

@@ -4,9 +4,12 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <cstring>
 #include <span>
 
 #include "core/base/input_error.h"
+#include "core/base/random.h"
+#include "core/trace/chunk.h"
 #include "core/trace/little_endian.h"
 #include "tests/trace/streams.h"
 
@@ -102,6 +105,40 @@ TEST_F(Damage, AnyBitTurnedGivesAnErrorAPrefixOrTheSame) {
   }
   EXPECT_EQ(silent, 0u) << "bits that nobody notices";
   EXPECT_LT(refused, 8 * whole_.size() / 2) << "most damage leaves something to read";
+}
+
+// What a checksum does not catch: content that somebody made.
+TEST_F(Damage, AnyContentWithTheRightChecksumIsReadOrRefused) {
+  const std::string path = scratch("made.pmtrace");
+  std::vector<std::size_t> chunks;
+  for (std::size_t at = 16; at + 32 < whole_.size();
+       at += 16 + get_fixed<std::uint32_t>(whole_.data() + at + 4))
+    chunks.push_back(at);
+  std::size_t refused = 0;
+  constexpr std::uint64_t kTries = 6000;
+  for (std::uint64_t seed = 1; seed <= kTries; ++seed) {
+    Random random(seed);
+    std::vector<std::uint8_t> made = whole_;
+    const std::size_t at = chunks[random.below(chunks.size())];
+    const auto length = get_fixed<std::uint32_t>(made.data() + at + 4);
+    for (std::uint64_t i = random.between(1, 4); i > 0; --i)
+      made[at + 16 + random.below(length)] = static_cast<std::uint8_t>(random.next());
+    const std::uint64_t sum = chunk_checksum(get_fixed<std::uint32_t>(made.data() + at),
+                                             std::span(made).subspan(at + 16, length));
+    std::memcpy(made.data() + at + 8, &sum, sizeof sum);
+    write_bytes(path, made);
+    try {
+      const ReadBack back = read_all(path, {.addresses = true, .start_at = random.below(2) * 75});
+      for (const Operation& operation : back.operations)
+        ASSERT_TRUE(operation.slot == kNoSlot || operation.slot < back.slots ||
+                    !is_request(operation.kind))
+            << "seed " << seed;
+    } catch (const InputError&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, kTries / 4);
+  EXPECT_LT(refused, kTries);
 }
 
 TEST_F(Damage, StartsAtEventZeroWhereThereIsNoIndex) {

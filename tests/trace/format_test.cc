@@ -86,7 +86,8 @@ TEST(TraceFormat, ReadsTheDocumentedExample) {
 TEST(TraceFormat, CodesEveryLengthOfNumber) {
   std::vector<std::uint64_t> values = {0, 223, 224, 479, 480, 4319, 4320, ~std::uint64_t{0}};
   for (int bits = 0; bits < 64; ++bits)
-    for (const std::uint64_t near : {0, 1}) values.push_back((std::uint64_t{1} << bits) - near);
+    for (const std::uint64_t near : {std::uint64_t{0}, std::uint64_t{1}})
+      values.push_back((std::uint64_t{1} << bits) - near);
   Bytes column;
   for (const std::uint64_t value : values) {
     put_varint(column, value);
