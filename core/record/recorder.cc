@@ -16,8 +16,8 @@
 
 #include "core/base/input_error.h"
 #include "core/base/units.h"
-#include "core/record/agent_file.h"
 #include "core/record/assembler.h"
+#include "core/record/preload.h"
 #include "core/record/ring_reader.h"
 
 namespace pymemlab {
@@ -58,28 +58,6 @@ TraceMetadata metadata_of(const RecordRequest& request) {
 std::string version_of(std::string_view text) {
   return std::string(text.substr(0, text.find(' ')));
 }
-
-// The agent, and what stands for it in LD_PRELOAD, which cannot hold every path.
-class Preload {
- public:
-  Preload() : agent_(find_agent()) {
-    if (agent_.find_first_of(": ") != std::string::npos) {
-      throw InputError(
-          "{}: the path of the agent must not contain a colon or a space, because LD_PRELOAD "
-          "cannot name it then",
-          agent_);
-    }
-  }
-  [[nodiscard]] const std::string& component() const noexcept { return agent_; }
-  // The user's own preloads come after it and are left alone.
-  [[nodiscard]] std::string list() const {
-    const char* before = std::getenv("LD_PRELOAD");
-    return before == nullptr ? agent_ : agent_ + ":" + before;
-  }
-
- private:
-  std::string agent_;
-};
 
 // CPython: POOL_SIZE grew with 3.10's address map.
 std::uint64_t pool_bytes_of(const std::string& version) {

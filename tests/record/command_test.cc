@@ -80,6 +80,27 @@ TEST_F(RecordCommand, NamesTheTraceAfterTheScriptOrElseTheCommand) {
       in_folder(std::filesystem::path(python()).filename().string() + ".pmtrace")));
 }
 
+TEST_F(RecordCommand, WorksFromAFolderWhoseNameLdPreloadCannotHold) {
+  PYMEMLAB_NEEDS_PYTHON();
+  const std::string folder = in_folder("a folder: one");
+  std::filesystem::create_directory(folder);
+  const std::filesystem::path built = std::filesystem::path(pymemlab()).parent_path();
+  for (const char* file : {"pymemlab", "libpymemlab-agent.so"}) {
+    std::filesystem::copy_file(built / file, std::filesystem::path(folder) / file);
+  }
+  const CommandResult result = run({folder + "/pymemlab", "record", "-o", trace(), "--", python(),
+                                    "-c", "import os; print('LD_PRELOAD' in os.environ)"});
+  EXPECT_EQ(result.out, "False\n") << result.err;
+  EXPECT_GT(facts().requests[index(Domain::obj)], 1000u);
+}
+
+TEST_F(RecordCommand, SaysWhereTheAgentShouldBe) {
+  std::filesystem::copy_file(pymemlab(), in_folder("pymemlab"));
+  const CommandResult result = run({in_folder("pymemlab"), "record", "-o", trace(), "--", "true"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("libpymemlab-agent.so is neither in "));
+}
+
 TEST_F(RecordCommand, LeavesAnInterruptToTheProgramAndFinishesTheTrace) {
   PYMEMLAB_NEEDS_PYTHON();
   Command recording(

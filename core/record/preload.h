@@ -1,0 +1,27 @@
+// The agent's file, and what stands for it in LD_PRELOAD.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/os/process.h"
+
+namespace pymemlab {
+
+class Preload {
+ public:
+  // Finds the shared object beside the running program, else where installing puts it. Throws
+  // InputError.
+  Preload();
+
+  // What the dynamic loader opens. Valid as long as this object lives.
+  [[nodiscard]] const std::string& component() const noexcept { return component_; }
+  // The whole value: the user's own preloads come after it and are left alone.
+  [[nodiscard]] std::string list() const;
+
+ private:
+  std::string component_;
+  std::optional<MemoryFile> copy_;  // if the loader could not read the path
+};
+
+}  // namespace pymemlab
