@@ -45,7 +45,9 @@ class Follower {
   }
 
   void move(const Operation& operation) {
-    const bool ends = operation.kind == EventKind::free || operation.kind == EventKind::realloc;
+    // A realloc that another thread's events interrupt gives its address up where it begins.
+    const bool ends = operation.kind == EventKind::free || operation.kind == EventKind::realloc ||
+                      operation.kind == EventKind::realloc_begin;
     if (ends && operation.slot != kNoSlot) forget(places_[operation.slot]);
     if (!takes_new_slot(operation.kind) && operation.kind != EventKind::realloc) return;
     const Place place = {operation.nested, operation.address};
