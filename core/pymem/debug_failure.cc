@@ -115,14 +115,22 @@ std::string debug_dump(const DebugFailure& failure, const Profile& profile) {
                    load_big_endian(tail + kDebugGuardBytes));
   }
   write_data(out, user, size);
-  fmt::format_to(out, "\nEnable tracemalloc to get the memory block allocation traceback\n\n");
-  return text;
+  const TracebackSource& traceback = failure.traceback;
+  return text + "\n" +
+         (traceback.paragraph == nullptr
+              ? "Enable tracemalloc to get the memory block allocation traceback\n\n"
+              : traceback.paragraph(traceback.context, failure.block));
 }
 
 std::string fatal_error_text(const DebugFailure& failure, const Profile& profile) {
+  return fatal_error_text(function_name(failure), message(failure), profile);
+}
+
+std::string fatal_error_text(std::string_view function, std::string_view message,
+                             const Profile& profile) {
   std::string text = "Fatal Python error: ";
-  if (profile.fatal_names_function) text += function_name(failure) + ": ";
-  text += message(failure) + "\n";
+  if (profile.fatal_names_function) text += fmt::format("{}: ", function);
+  text += fmt::format("{}\n", message);
   if (profile.fatal_names_state) text += "Python runtime state: initialized\n";
   text += fmt::format("\nCurrent thread 0x{:016x} (most recent call first):\n",
                       static_cast<std::uint64_t>(::pthread_self()));

@@ -269,7 +269,8 @@ bool DebugHooks::is_hook(Domain domain, const AllocatorRecord& record) const noe
   return record.malloc == functions(domain, serial_kind_).malloc;
 }
 
-void DebugHooks::report(const DebugFailure& failure) noexcept {
+void DebugHooks::report(DebugFailure failure) noexcept {
+  failure.traceback = traceback_;
   reporter_.report(reporter_.context, failure, profile_);
 }
 

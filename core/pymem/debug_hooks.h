@@ -89,7 +89,9 @@ class DebugHooks {
     return next;
   }
 
-  void report(const DebugFailure& failure) noexcept;
+  // Asked for every block that is dumped from now on.
+  void set_traceback_source(const TracebackSource& source) noexcept { traceback_ = source; }
+  void report(DebugFailure failure) noexcept;
 
  private:
   static constexpr std::size_t kHookedDomains = 3;
@@ -99,6 +101,7 @@ class DebugHooks {
   Serial serial_kind_;
   Profile profile_;
   DebugReporter reporter_;
+  TracebackSource traceback_;
 };
 
 }  // namespace pymemlab

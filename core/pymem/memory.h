@@ -90,6 +90,10 @@ class Memory {
   void set_allocator(Domain domain, const AllocatorRecord& record) noexcept;
   // CPython: PyMem_SetupDebugHooks. Again in a row it changes nothing.
   void setup_debug_hooks() noexcept;
+  // What the debug hooks' dumps say of where a block was allocated.
+  void set_traceback_source(const TracebackSource& source) noexcept {
+    hooks_.set_traceback_source(source);
+  }
   // CPython: PyObject_GetArenaAllocator, PyObject_SetArenaAllocator. Arenas do not remember where
   // they came from: those that exist are released through the new record.
   [[nodiscard]] const ArenaRecord& arenas() const noexcept { return arenas_; }

@@ -28,6 +28,8 @@ constexpr Profile k36{
     .fatal_names_state = false,
     .remembers_debug_hooks = false,
     .advises_huge_pages = false,
+    .gil_check_asks_thread_state = false,
+    .tracemalloc_frames_limit = 178'956'969,
     .debug_name_adds_to_malloc = true,
     .knows_default = false,
     .knows_mimalloc = false,
@@ -65,6 +67,7 @@ constexpr Profile k38 = changed(k37, "3.8", {3, 8, 0}, [](Profile& row) {
 constexpr Profile k39 = changed(k38, "3.9", {3, 9, 0}, [](Profile& row) {
   row.geometry = kGeometry39;
   row.fatal_names_function = true;
+  row.tracemalloc_frames_limit = 65'535;
 });
 constexpr Profile k310 =
     changed(k39, "3.10", {3, 10, 0}, [](Profile& row) { row.geometry = kGeometry310; });
@@ -75,7 +78,8 @@ constexpr Profile k313 = changed(k312, "3.13", {3, 13, 0}, [](Profile& row) {
   row.remembers_debug_hooks = true;
   row.knows_mimalloc = true;
 });
-constexpr Profile k314 = changed(k313, "3.14", {3, 14, 0}, [](Profile&) {});
+constexpr Profile k314 =
+    changed(k313, "3.14", {3, 14, 0}, [](Profile& row) { row.gil_check_asks_thread_state = true; });
 constexpr Profile k315 =
     changed(k314, "3.15", {3, 15, 0}, [](Profile& row) { row.advises_huge_pages = true; });
 constexpr Profile k315HugePages = changed(

@@ -48,9 +48,11 @@ struct Profile {
   bool fatal_names_state;      // "Python runtime state: initialized" CPython 3.8+
   bool remembers_debug_hooks;  // statistics look below foreign hooks on top of ours. CPython 3.13+
   bool advises_huge_pages;     // on arena mappings. CPython 3.15+
-  bool debug_name_adds_to_malloc;  // PYTHONMALLOC=debug hooks malloc. CPython 3.6's executable
-  bool knows_default;              // PYTHONMALLOC=default exists. CPython 3.7+
-  bool knows_mimalloc;             // CPython 3.13+
+  bool gil_check_asks_thread_state;  // else "GIL state", which sub-interpreters end. CPython 3.14+
+  int tracemalloc_frames_limit;      // 65 535 from CPython 3.9
+  bool debug_name_adds_to_malloc;    // PYTHONMALLOC=debug hooks malloc. CPython 3.6's executable
+  bool knows_default;                // PYTHONMALLOC=default exists. CPython 3.7+
+  bool knows_mimalloc;               // CPython 3.13+
   // stderr for an unknown PYTHONMALLOC; "{}" stands for the name where it is quoted.
   std::string_view unknown_name_text;
 };
