@@ -24,6 +24,7 @@ Memory::Memory(const MemoryOptions& options)
       geometry_(options.geometry.value_or(profile_.geometry)),
       usable_bytes_(options.usable_bytes),
       statistics_sink_(options.statistics_sink),
+      malloc_stats_(options.malloc_stats),
       libc_(options.libc),
       arenas_(options.arenas.value_or(profile_.advises_huge_pages ? huge_page_advised_arenas()
                                                                   : mmap_arenas())),
@@ -31,7 +32,7 @@ Memory::Memory(const MemoryOptions& options)
   if (options.configuration->mem_and_obj == Base::pymalloc) {
     heap_ = make_small_heap(geometry_, &records_[index(Domain::raw)], &arenas_,
                             {.realloc_zero_asks_one = profile_.realloc_zero_asks_one,
-                             .before_new_arena = options.malloc_stats ? report_statistics : nullptr,
+                             .before_new_arena = malloc_stats_ ? report_statistics : nullptr,
                              .before_new_arena_context = this,
                              .nominal_base = options.nominal_base,
                              .nominal_base_context = options.nominal_base_context});
@@ -98,6 +99,10 @@ std::string Memory::statistics_text() const {
       numbered ? std::optional(hooks_.serial()) : std::optional<std::uint64_t>());
 }
 
+void Memory::report_at_exit() const noexcept {
+  if (malloc_stats_) report_statistics(const_cast<Memory*>(this));  // which only reads it
+}
+
 // Whether obj is served by pymalloc as far as CPython can see: its versions look below their own
 // debug hook in different ways, and none looks below a foreign record.
 bool Memory::pymalloc_in_use() const noexcept {
@@ -137,7 +142,7 @@ AllocatorRecord Memory::base_record(Base base) const noexcept {
 void Memory::report_statistics(void* memory) noexcept {
   const auto& self = *static_cast<const Memory*>(memory);
   const std::string text = self.statistics_text();
-  self.statistics_sink_.write(self.statistics_sink_.context, text);
+  if (!text.empty()) self.statistics_sink_.write(self.statistics_sink_.context, text);
 }
 
 }  // namespace pymemlab

@@ -43,7 +43,8 @@ struct MemoryOptions {
   AllocatorRecord libc = libc_raw_allocator();      // what stands below everything in raw
   std::size_t (*usable_bytes)(const void* base) = libc_usable_bytes;  // of a live block from `libc`
   std::optional<ArenaRecord> arenas = std::nullopt;  // default: mappings as the profile makes them
-  bool malloc_stats = false;                 // PYTHONMALLOCSTATS: a report before each new arena
+  // PYTHONMALLOCSTATS set to anything but "": a report before each new arena and at exit.
+  bool malloc_stats = false;
   TextSink statistics_sink = stderr_sink();  // where those reports go
   DebugReporter debug_reporter = aborting_reporter();
   GilCheck gil = {};  // asked by the debug hooks of mem and obj
@@ -109,6 +110,9 @@ class Memory {
   // sys._debugmallocstats() without the free lists: empty if pymalloc is not in use, or if a
   // foreign record hides that it is.
   [[nodiscard]] std::string statistics_text() const;
+  // What PYTHONMALLOCSTATS writes when the interpreter ends; nothing without it, or if there is no
+  // text. A Memory does not know when that is: its owner says so.
+  void report_at_exit() const noexcept;
   // sys.getallocatedblocks().
   [[nodiscard]] std::int64_t allocated_blocks() const noexcept;
   // The configuration whose records stand in all three domains exactly; nullptr if none does.
@@ -133,6 +137,7 @@ class Memory {
   Geometry geometry_;
   std::size_t (*usable_bytes_)(const void* base);
   TextSink statistics_sink_;
+  bool malloc_stats_;
   AllocatorRecord libc_;
   std::array<AllocatorRecord, kDomains> records_;
   ArenaRecord arenas_;

@@ -22,6 +22,7 @@ constexpr Profile k36{
     .geometry = kGeometry36,
     .bytes = kFirstBytes,
     .serial = Serial::before_request,
+    .freed = FreedTest::dead,
     .realloc_erases = false,
     .realloc_zero_asks_one = true,
     .fatal_names_function = false,
@@ -32,6 +33,8 @@ constexpr Profile k36{
     .tracemalloc_frames_limit = 178'956'969,
     .debug_name_adds_to_malloc = true,
     .knows_default = false,
+    .knows_dev_mode = false,
+    .isolated_ignores_environment = false,
     .knows_mimalloc = false,
     .unknown_name_text = "Error in PYTHONMALLOC: unknown allocator \"{}\"!\n",
 };
@@ -50,15 +53,19 @@ constexpr Profile k373 = changed(k36, "3.7.3", {3, 7, 0}, [](Profile& row) {
   row.realloc_zero_asks_one = false;
   row.debug_name_adds_to_malloc = false;
   row.knows_default = true;
+  row.knows_dev_mode = true;
+  row.isolated_ignores_environment = true;
   row.unknown_name_text =
       "Fatal Python error: _Py_InitializeCore_impl: Unknown PYTHONMALLOC allocator\n\n";
 });
 constexpr Profile k37 = changed(k373, "3.7", {3, 7, 4}, [](Profile& row) {
   row.geometry = kGeometry37;
   row.bytes = kLaterBytes;
+  row.freed = FreedTest::painted;
 });
 constexpr Profile k38 = changed(k37, "3.8", {3, 8, 0}, [](Profile& row) {
   row.serial = Serial::none;
+  row.freed = FreedTest::painted_or_null;
   row.fatal_names_state = true;
   row.unknown_name_text =
       "Fatal Python error: preconfig_init_allocator: PYTHONMALLOC: unknown allocator\n"

@@ -27,6 +27,13 @@ enum class Serial : std::uint8_t {
   after_success,   // taken once the inner call has succeeded: 32 bytes. CPython 3.7
 };
 
+// Which values of a pointer, read from memory, show that the memory holds no object any more.
+enum class FreedTest : std::uint8_t {
+  dead,            // eight dead bytes. CPython up to 3.7.3
+  painted,         // eight clean, eight dead or eight forbidden bytes. CPython 3.7.4
+  painted_or_null  // CPython 3.8 and later
+};
+
 // A release, without the suffixes of pre-releases.
 struct Version {
   int major = 0;
@@ -42,17 +49,20 @@ struct Profile {
   Geometry geometry;
   DebugBytes bytes;
   Serial serial;
+  FreedTest freed;
   bool realloc_erases;  // debug realloc paints before the inner call ("erase 64"). CPython 3.7+
   bool realloc_zero_asks_one;  // pymalloc's realloc(foreign, 0). CPython 3.6
   bool fatal_names_function;   // "Fatal Python error: FUNC: ..." CPython 3.9+
   bool fatal_names_state;      // "Python runtime state: initialized" CPython 3.8+
   bool remembers_debug_hooks;  // statistics look below foreign hooks on top of ours. CPython 3.13+
   bool advises_huge_pages;     // on arena mappings. CPython 3.15+
-  bool gil_check_asks_thread_state;  // else "GIL state", which sub-interpreters end. CPython 3.14+
-  int tracemalloc_frames_limit;      // 65 535 from CPython 3.9
-  bool debug_name_adds_to_malloc;    // PYTHONMALLOC=debug hooks malloc. CPython 3.6's executable
-  bool knows_default;                // PYTHONMALLOC=default exists. CPython 3.7+
-  bool knows_mimalloc;               // CPython 3.13+
+  bool gil_check_asks_thread_state;   // else "GIL state", which sub-interpreters end. CPython 3.14+
+  int tracemalloc_frames_limit;       // 65 535 from CPython 3.9
+  bool debug_name_adds_to_malloc;     // PYTHONMALLOC=debug hooks malloc. CPython 3.6's executable
+  bool knows_default;                 // PYTHONMALLOC=default exists. CPython 3.7+
+  bool knows_dev_mode;                // -X dev. CPython 3.7+
+  bool isolated_ignores_environment;  // -I covers PYTHONMALLOC. CPython 3.7+
+  bool knows_mimalloc;                // CPython 3.13+
   // stderr for an unknown PYTHONMALLOC; "{}" stands for the name where it is quoted.
   std::string_view unknown_name_text;
 };

@@ -133,26 +133,66 @@ TEST(Statistics, AForeignRecordOnObjHidesPymallocExceptUnderTheHooksOf313) {
   }
 }
 
+struct Reports {
+  TextSink sink() {
+    return {
+        .write = [](void* to,
+                    std::string_view text) { static_cast<Reports*>(to)->all.emplace_back(text); },
+        .context = this};
+  }
+  std::vector<std::string> all;
+};
+
+MemoryOptions reporting(Reports& reports, std::string_view profile,
+                        std::string_view configuration) {
+  MemoryOptions options = options_for(profile_named(profile), configuration);
+  options.malloc_stats = true;
+  options.statistics_sink = reports.sink();
+  return options;
+}
+
 TEST(MallocStats, ReportBeforeEachNewArena) {
   for (const auto& [on, wanted] : {std::pair(true, 3u), {false, 0u}}) {
-    std::vector<std::string> reports;
-    MemoryOptions options = options_for(profile_named("3.9"), "pymalloc");
+    Reports reports;
+    MemoryOptions options = reporting(reports, "3.9", "pymalloc");
     options.malloc_stats = on;
-    options.statistics_sink = {.write =
-                                   [](void* to, std::string_view text) {
-                                     static_cast<std::vector<std::string>*>(to)->emplace_back(text);
-                                   },
-                               .context = &reports};
     Memory memory(options);
     std::vector<void*> blocks;
     for (int i = 0; i < 3 * 448; ++i) blocks.push_back(memory.malloc(Domain::obj, 512));
-    EXPECT_EQ(reports.size(), wanted);
-    for (std::size_t i = 0; i < reports.size(); ++i) {
-      EXPECT_THAT(reports[i], testing::HasSubstr(
-                                  fmt::format("# arenas allocated total           = {:20}\n", i)));
+    EXPECT_EQ(reports.all.size(), wanted);
+    for (std::size_t i = 0; i < reports.all.size(); ++i) {
+      EXPECT_THAT(reports.all[i], testing::HasSubstr(fmt::format(
+                                      "# arenas allocated total           = {:20}\n", i)));
     }
     for (void* block : blocks) memory.free(Domain::obj, block);
+    memory.report_at_exit();
+    EXPECT_EQ(reports.all.size(), on ? wanted + 1 : 0);
   }
+}
+
+TEST(MallocStats, ReportAtExitWhatStandsThen) {
+  Reports reports;
+  Memory memory(reporting(reports, "3.11", "pymalloc_debug"));
+  void* block = memory.malloc(Domain::obj, 100);
+  memory.report_at_exit();
+  ASSERT_EQ(reports.all.size(), 2u);
+  EXPECT_EQ(reports.all.back(), memory.statistics_text());
+  memory.free(Domain::obj, block);
+}
+
+TEST(MallocStats, ReportNothingWithoutPymallocOrWhereARecordHidesIt) {
+  Reports reports;
+  for (const auto* configuration : {"malloc", "malloc_debug"}) {
+    Memory memory(reporting(reports, "3.11", configuration));
+    memory.free(Domain::obj, memory.malloc(Domain::obj, 100));
+    memory.report_at_exit();
+  }
+  Memory hidden(reporting(reports, "3.11", "pymalloc"));
+  Forwarder hook(hidden.get_allocator(Domain::obj));
+  hidden.set_allocator(Domain::obj, hook.record());
+  hidden.free(Domain::obj, hidden.malloc(Domain::obj, 100));
+  hidden.report_at_exit();
+  EXPECT_THAT(reports.all, testing::IsEmpty());
 }
 
 }  // namespace

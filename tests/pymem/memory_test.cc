@@ -74,25 +74,46 @@ TEST(Memory, DebugHooksWrapAForeignRecord) {
   EXPECT_EQ(hook.calls.front(), "malloc 34");
 }
 
-// The hazard that CPython has: the test for "already hooked" looks at the outermost record alone.
+// The hazard that CPython has in every version: the test for "already hooked" looks at the
+// outermost record alone. Only the bound ends the recursion.
 TEST(Memory, SettingUpDebugHooksBelowAHookOfTheirsRecurses) {
   struct Bounded : Forwarder {
     using Forwarder::Forwarder;
     int depth = 0;
   };
-  Memory memory(options_for(profile_named("3.13"), "malloc_debug"));
-  Bounded hook(memory.get_allocator(Domain::mem));
-  AllocatorRecord record = hook.record();
-  record.malloc = [](void* self, std::size_t size) -> void* {
-    auto& bounded = *static_cast<Bounded*>(self);
-    if (++bounded.depth == 50) return nullptr;
-    return bounded.inner.malloc(bounded.inner.context, size);
+  for (const Profile& profile : profiles()) {
+    for (const Domain domain : kPython) {
+      Memory memory(options_for(profile, "malloc_debug"));
+      Bounded hook(memory.get_allocator(domain));
+      AllocatorRecord record = hook.record();
+      record.malloc = [](void* self, std::size_t size) -> void* {
+        auto& bounded = *static_cast<Bounded*>(self);
+        if (++bounded.depth == 50) return nullptr;
+        return bounded.inner.malloc(bounded.inner.context, size);
+      };
+      record.context = &hook;
+      memory.set_allocator(domain, record);
+      memory.setup_debug_hooks();
+      EXPECT_EQ(memory.malloc(domain, 1), nullptr);
+      EXPECT_EQ(hook.depth, 50) << profile.name << " " << name(domain);
+    }
+  }
+}
+
+TEST(MemoryDeathTest, WithoutABoundThatRecursionKillsTheProcess) {
+  const auto allocate = [] {
+    Memory memory(options_for(profile_named("3.13"), "malloc_debug"));
+    Forwarder hook(memory.get_allocator(Domain::mem));
+    AllocatorRecord record = hook.record();
+    record.malloc = [](void* self, std::size_t size) {
+      const AllocatorRecord& inner = static_cast<Forwarder*>(self)->inner;
+      return inner.malloc(inner.context, size);
+    };
+    memory.set_allocator(Domain::mem, record);
+    memory.setup_debug_hooks();
+    static_cast<void>(memory.malloc(Domain::mem, 1));
   };
-  record.context = &hook;
-  memory.set_allocator(Domain::mem, record);
-  memory.setup_debug_hooks();
-  EXPECT_EQ(memory.malloc(Domain::mem, 1), nullptr);
-  EXPECT_EQ(hook.depth, 50);
+  EXPECT_DEATH(allocate(), "");
 }
 
 TEST(Memory, PymallocCallsThePublicRawRecord) {

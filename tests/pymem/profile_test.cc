@@ -77,6 +77,14 @@ TEST(Profile, ChangeOneFactAtTheReleaseThatChangedIt) {
   EXPECT_EQ(first_with([](const Profile& p) { return !p.realloc_zero_asks_one; }), "3.7.3");
   EXPECT_EQ(first_with([](const Profile& p) { return !p.debug_name_adds_to_malloc; }), "3.7.3");
   EXPECT_EQ(first_with([](const Profile& p) { return p.knows_default; }), "3.7.3");
+  EXPECT_EQ(first_with([](const Profile& p) { return p.knows_dev_mode; }), "3.7.3");
+  EXPECT_EQ(first_with([](const Profile& p) { return p.isolated_ignores_environment; }), "3.7.3");
+  EXPECT_EQ(first_with([](const Profile& p) { return p.freed == FreedTest::painted; }), "3.7");
+  EXPECT_EQ(first_with([](const Profile& p) { return p.freed == FreedTest::painted_or_null; }),
+            "3.8");
+  EXPECT_EQ(first_with([](const Profile& p) { return p.tracemalloc_frames_limit == 65'535; }),
+            "3.9");
+  EXPECT_EQ(first_with([](const Profile& p) { return p.gil_check_asks_thread_state; }), "3.14");
   EXPECT_EQ(first_with([](const Profile& p) { return p.fatal_names_state; }), "3.8");
   EXPECT_EQ(first_with([](const Profile& p) { return p.fatal_names_function; }), "3.9");
   EXPECT_EQ(first_with([](const Profile& p) { return p.knows_mimalloc; }), "3.13");
