@@ -31,7 +31,7 @@ inline std::vector<const char*> all_profiles() {
 // Made with its scope, ended with it.
 class ScopedInterpreter {
  public:
-  explicit ScopedInterpreter(const char* profile, const char* pythonmalloc) {
+  ScopedInterpreter(const char* profile, const char* pythonmalloc) {
     EXPECT_EQ(PyMemLab_Initialize(profile, pythonmalloc), 0) << PyMemLab_LastError();
   }
   ScopedInterpreter(const ScopedInterpreter&) = delete;
@@ -48,7 +48,14 @@ class InEveryWorld : public testing::TestWithParam<World> {
   [[nodiscard]] static bool is_debug() { return configuration().ends_with("_debug"); }
   [[nodiscard]] static bool has_pymalloc() { return configuration().starts_with("pymalloc"); }
 
-  ScopedInterpreter interpreter{std::get<0>(GetParam()), std::get<1>(GetParam())};
+  InEveryWorld() { EXPECT_EQ(PyMemLab_Initialize(profile(), configuration().data()), 0); }
+  ~InEveryWorld() override { PyMemLab_Finalize(); }
+
+  // In place of the fixture's interpreter, one that ends with its scope: before what it uses.
+  [[nodiscard]] static ScopedInterpreter again() {
+    PyMemLab_Finalize();
+    return ScopedInterpreter(profile(), configuration().data());
+  }
 };
 inline std::string world_name(const testing::TestParamInfo<World>& info) {
   std::string name = std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);

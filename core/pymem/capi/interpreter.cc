@@ -44,8 +44,7 @@ void make_interpreter(const char* profile_name, const char* pythonmalloc) {
 }  // namespace
 
 Interpreter::Interpreter(const Settings& settings)
-    : malloc_stats_(settings.malloc_stats),
-      memory_({.profile = &settings.profile,
+    : memory_({.profile = &settings.profile,
                .configuration = &settings.configuration,
                .malloc_stats = settings.malloc_stats,
                .gil = gil_.check(settings.profile)}),
@@ -55,9 +54,7 @@ Interpreter::Interpreter(const Settings& settings)
 
 Interpreter::~Interpreter() {
   tracemalloc_.stop();
-  if (!malloc_stats_) return;
-  const TextSink sink = stderr_sink();
-  sink.write(sink.context, memory_.statistics_text());
+  memory_.report_at_exit();
 }
 
 Interpreter& initialized_on_first_use() noexcept {

@@ -25,7 +25,7 @@ class Interpreter {
   explicit Interpreter(const Settings& settings);
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
-  // With malloc_stats: writes the last report to stderr.
+  // With malloc_stats: writes the last report to stderr, if pymalloc is in use.
   ~Interpreter();
 
   [[nodiscard]] Gil& gil() noexcept { return gil_; }
@@ -33,7 +33,6 @@ class Interpreter {
   [[nodiscard]] Tracemalloc& tracemalloc() noexcept { return tracemalloc_; }
 
  private:
-  bool malloc_stats_;
   Gil gil_;
   Memory memory_;
   Tracemalloc tracemalloc_;  // after memory_, whose records it gives back
