@@ -20,6 +20,7 @@ namespace {
 struct RecordOptions {
   std::vector<std::string> command;
   std::string output;
+  std::uint32_t checkpoint_every = 0;
 };
 
 // Named for the script if the command shows one, else for the command: python3 app.py →
@@ -60,7 +61,10 @@ int run_record(const RecordOptions& options) {
     throw InputError(
         "record: standard output belongs to the program that is recorded; name a file with -o");
   }
-  const RecordResult result = record({.command = options.command, .output = output});
+  const RecordResult result = record({.command = options.command,
+                                      .output = output,
+                                      .checkpoints = options.checkpoint_every != 0,
+                                      .checkpoint_every = options.checkpoint_every});
   if (result.hooked) {
     report(result, output);
     return result.program.code;
@@ -80,6 +84,12 @@ std::function<int()> declare_record(CLI::App& app) {
   app.add_option("-o,--output", options->output,
                  "The trace to write; default: the script's name with .pmtrace")
       ->type_name("FILE");
+  app.add_option(
+         "--checkpoints", options->checkpoint_every,
+         "Keep the interpreter's own statistics, at every Nth arena request and at its end, "
+         "for `pymemlab verify`")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   app.add_option("command", options->command, "The command and its arguments, after --")
       ->type_name("COMMAND");
   app.footer("The exit status is the command's own; 2 if it succeeded but no Python ran in it.");

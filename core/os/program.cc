@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,7 +80,8 @@ ExitStatus decode(int wait_status) {
 
 }  // namespace
 
-Program Program::start(const std::vector<std::string>& command, const Variables& changed) {
+Program Program::start(const std::vector<std::string>& command, const Variables& changed,
+                       Output output) {
   std::vector<std::string> arguments = command;
   std::vector<std::string> environment = environment_with(changed);
   const std::vector<char*> argument_pointers = pointers_to(arguments);
@@ -94,6 +96,7 @@ Program Program::start(const std::vector<std::string>& command, const Variables&
   const pid_t id = fork();
   if (id == 0) {
     sigprocmask(SIG_SETMASK, &before, nullptr);
+    if (output == Output::to_stderr) dup2(STDERR_FILENO, STDOUT_FILENO);
     execvpe(argument_pointers[0], argument_pointers.data(), environment_pointers.data());
     const int error = errno;
     const ssize_t written = ::write(failure[1], &error, sizeof error);
@@ -134,6 +137,37 @@ std::optional<ExitStatus> Program::ended() {
 }
 
 bool Program::told_to_stop() noexcept { return g_told_to_stop; }
+
+CapturedOutput run_quietly(const std::vector<std::string>& command) {
+  std::vector<std::string> arguments = command;
+  const std::vector<char*> argument_pointers = pointers_to(arguments);
+  std::array<int, 2> out = {-1, -1};
+  if (pipe2(out.data(), O_CLOEXEC) != 0) throw InputError("no pipe: {}", std::strerror(errno));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+  pid_t id = 0;
+  const int error =
+      posix_spawnp(&id, argument_pointers[0], &actions, nullptr, argument_pointers.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(out[1]);
+  CapturedOutput captured{.code = 127, .out = {}};
+  if (error == 0) {
+    std::array<char, 4096> buffer;
+    for (ssize_t got; (got = ::read(out[0], buffer.data(), buffer.size())) != 0;) {
+      if (got < 0 && errno != EINTR) break;
+      if (got > 0) captured.out.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+    int wait_status = 0;
+    while (waitpid(id, &wait_status, 0) < 0 && errno == EINTR) {
+    }
+    captured.code = decode(wait_status).code;
+  }
+  ::close(out[0]);
+  return captured;
+}
 
 ProcessWatch::ProcessWatch(int id) noexcept
     : id_(id), descriptor_(static_cast<int>(syscall(SYS_pidfd_open, id, 0))) {}

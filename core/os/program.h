@@ -1,6 +1,7 @@
 // A command that runs with this process's own standard streams, terminal and process group.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,9 +23,15 @@ class Program {
  public:
   using Variables = std::vector<std::pair<std::string, std::string>>;
 
+  enum class Output : std::uint8_t {
+    own,        // to this process's standard output
+    to_stderr,  // to its standard error
+  };
+
   // Runs command[0], found on the PATH, with `changed` variables of the environment set. Throws
   // InputError when there is no such command. REQUIRES: no other Program exists.
-  static Program start(const std::vector<std::string>& command, const Variables& changed);
+  static Program start(const std::vector<std::string>& command, const Variables& changed,
+                       Output output = Output::own);
   Program(Program&& other) noexcept : id_(std::exchange(other.id_, 0)), status_(other.status_) {}
   Program& operator=(Program&&) = delete;
   ~Program();
@@ -40,6 +47,13 @@ class Program {
   int id_ = 0;
   std::optional<ExitStatus> status_;
 };
+
+struct CapturedOutput {
+  int code = 0;     // the exit status, or 128 + the signal; 127 if there is no such command
+  std::string out;  // standard output
+};
+// Runs a command to its end with nothing to read and its messages thrown away.
+[[nodiscard]] CapturedOutput run_quietly(const std::vector<std::string>& command);
 
 // Any process, seen from outside: a descriptor that tells when it has ended.
 class ProcessWatch {

@@ -43,18 +43,33 @@ void Assembler::take(std::span<const ring::Record> records) {
     const ring::Record& record = records[i];
     Call call = decode(record);
     if (call.kind == ring::Kind::wide) {
-      // Without its event, which the writer then did not live to commit, a value means nothing.
-      if (wide_missing_ == 0) continue;
-      if (wide_missing_ == 2) wide_.count = record.where;
-      if (wide_missing_ == 1) wide_.size = record.where;
-      if (--wide_missing_ == 0) take_one(wide_);
-    } else if (call.size == ring::kWideSize) {
+      take_value(record.where);
+    } else if (const std::size_t values = values_after(call); values != 0) [[unlikely]] {
       wide_ = call;
-      wide_missing_ = call.kind == ring::Kind::calloc ? 2 : 1;
+      wide_missing_ = values;
+      wide_values_.clear();
     } else {
       take_one(call);
     }
   }
+}
+
+std::size_t Assembler::values_after(const Call& call) noexcept {
+  if (call.kind == ring::Kind::statistics) return (call.size + 7) / sizeof(std::uint64_t);
+  if (call.size != ring::kWideSize) return 0;
+  return call.kind == ring::Kind::calloc ? 2 : 1;
+}
+
+void Assembler::take_value(std::uint64_t value) {
+  // Without its event, which the writer then did not live to commit, a value means nothing.
+  if (wide_missing_ == 0) return;
+  wide_values_.push_back(value);
+  if (--wide_missing_ != 0) return;
+  if (wide_.kind != ring::Kind::statistics) {
+    wide_.count = wide_.kind == ring::Kind::calloc ? wide_values_.front() : 1;
+    wide_.size = wide_values_.back();
+  }
+  take_one(wide_);
 }
 
 void Assembler::take_one(const Call& call) {
@@ -68,6 +83,7 @@ void Assembler::take_one(const Call& call) {
     case ring::Kind::free: return release(call);
     case ring::Kind::arena_alloc: return take_arena(call);
     case ring::Kind::arena_free: return release_arena(call);
+    case ring::Kind::statistics: return take_statistics(call);
     case ring::Kind::wide: return;
   }
 }
@@ -160,6 +176,15 @@ void Assembler::end_realloc(const Call& call) {
   } else if (open.slot != kNoSlot) {
     put_slot(open.call, open.slot);
   }
+}
+
+void Assembler::take_statistics(const Call& call) {
+  switch_to(call);
+  Checkpoint checkpoint{.moment = call.nested ? Checkpoint::Moment::arena_request
+                                              : Checkpoint::Moment::end};
+  checkpoint.statistics.assign(reinterpret_cast<const char*>(wide_values_.data()), call.size);
+  if (call.address != ring::kUnknownBlocks) checkpoint.allocated_blocks = call.address;
+  writer_.mark(checkpoint.mark_text());
 }
 
 void Assembler::take_arena(const Call& call) {

@@ -14,6 +14,7 @@
 
 #include "core/record/agent/ring.h"
 #include "core/record/slot_map.h"
+#include "core/trace/checkpoint.h"
 #include "core/trace/trace_writer.h"
 
 namespace pymemlab {
@@ -63,6 +64,9 @@ class Assembler {
   };
 
   static Call decode(const ring::Record& record) noexcept;
+  // Values that follow the call's record.
+  static std::size_t values_after(const Call& call) noexcept;
+  void take_value(std::uint64_t value);
   void take_one(const Call& call);
   void switch_to(const Call& call);
   void announce_others(std::uint32_t thread);
@@ -71,6 +75,7 @@ class Assembler {
   void release(const Call& call);
   void begin_realloc(const Call& call);
   void end_realloc(const Call& call);
+  void take_statistics(const Call& call);
   void take_arena(const Call& call);
   void release_arena(const Call& call);
 
@@ -89,7 +94,8 @@ class Assembler {
   Numbering interpreters_;
 
   Call wide_ = {};  // the event whose values the next records hold
-  unsigned wide_missing_ = 0;
+  std::size_t wide_missing_ = 0;
+  std::vector<std::uint64_t> wide_values_;
 
   std::uint64_t missed_frees_ = 0;
   std::uint64_t unknown_blocks_ = 0;

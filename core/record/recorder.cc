@@ -236,6 +236,7 @@ RecordResult record(const RecordRequest& request) {
     throw InputError("{}: cannot be created: {}", request.output, std::strerror(errno));
   }
   RingReader ring(preload.component());
+  if (request.checkpoints) ring.ask_for_checkpoints(request.checkpoint_every);
   RecordResult result;
   const auto discard_output = [&] {
     std::error_code gone;
@@ -243,7 +244,8 @@ RecordResult record(const RecordRequest& request) {
   };
   try {
     Program program = Program::start(
-        request.command, {{"LD_PRELOAD", preload.list()}, {ring::kRingVariable, ring.path()}});
+        request.command, {{"LD_PRELOAD", preload.list()}, {ring::kRingVariable, ring.path()}},
+        request.output_to_stderr ? Program::Output::to_stderr : Program::Output::own);
     Recording recording(request, ring, program);
     recording.run();
     result = recording.finish();

@@ -16,6 +16,9 @@ struct RecordRequest {
   std::vector<std::string> command;  // REQUIRES: not empty
   std::string output;                // a file
   TraceWriterOptions writer = {.addresses = true};
+  bool checkpoints = false;            // the interpreter's own statistics at its end
+  std::uint32_t checkpoint_every = 0;  // and at every Nth arena request; 0: at none
+  bool output_to_stderr = false;       // what the program writes to standard output
 };
 
 struct RecordResult {

@@ -31,6 +31,11 @@ RingReader::RingReader(const std::string& preload)
   header_->read.store(position_);
 }
 
+void RingReader::ask_for_checkpoints(std::uint32_t every) noexcept {
+  header_->takes_checkpoints = 1;
+  header_->checkpoint_every = every;
+}
+
 std::string RingReader::path() const {
   return fmt::format("/proc/{}/fd/{}", getpid(), file_.descriptor());
 }

@@ -16,6 +16,8 @@ class RingReader {
   // A new ring, to be taken by the first Python process that finds it. `preload` is what stands for
   // the agent in LD_PRELOAD. Throws InputError.
   explicit RingReader(const std::string& preload);
+  // Before the command is started: the agent is to take checkpoints (ring::Header).
+  void ask_for_checkpoints(std::uint32_t every) noexcept;
 
   // What the agent opens: any process of the same user can, as long as this object lives.
   [[nodiscard]] std::string path() const;

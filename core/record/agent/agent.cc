@@ -13,6 +13,7 @@
 
 #include <cstring>
 
+#include "core/record/agent/checkpoints.h"
 #include "core/record/agent/environment.h"
 #include "core/record/agent/hooks.h"
 #include "core/record/agent/interposed.h"
@@ -73,6 +74,7 @@ ring::Header* claim() noexcept {
     return nullptr;
   }
   tell_facts(header, g_api);
+  if (header->takes_checkpoints != 0) arm_checkpoints(g_api, header->checkpoint_every);
   pthread_atfork(nullptr, nullptr, stop_in_child);
   header->state.store(ring::State::hooked);
   return header;

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 
+#include "core/record/agent/checkpoints.h"
 #include "core/record/agent/ring_writer.h"
 
 namespace pymemlab::agent {
@@ -133,6 +134,7 @@ struct Hook {
 
 void* arena_alloc(void* ctx, std::size_t size) {
   restore_hooks();
+  before_arena_request((t_thread.what & ring::kDepthMask) != 0);
   void* arena = g_arena.alloc(ctx, size);
   emit_sized(Kind::arena_alloc, 0, size, arena);
   return arena;
@@ -176,6 +178,14 @@ void install_hooks(const PythonApi& api) noexcept {
   g_api.get_arena_allocator(&g_arena);
   ArenaRecord ours = {g_arena.ctx, arena_alloc, arena_free};
   g_api.set_arena_allocator(&ours);
+}
+
+const AllocatorRecord& below_object_hook() noexcept {
+  return g_installed[g_installations - 1].inner[kObj];
+}
+
+bool is_alone(const PythonApi& api) noexcept {
+  return !api.tells_interpreters() || api.newest_interpreter() == g_only_interpreter;
 }
 
 bool are_hooks_installed() noexcept { return g_installations != 0; }

@@ -15,4 +15,10 @@ void install_hooks(const PythonApi& api) noexcept;
 // (which start-up does for short windows), whoever replaced a hook wants it so.
 void restore_hooks() noexcept;
 
+// What the latest hook of the obj domain calls: pymalloc, malloc, or a debug hook around either.
+// REQUIRES: are_hooks_installed().
+[[nodiscard]] const AllocatorRecord& below_object_hook() noexcept;
+// Whether there is one interpreter, as far as allocators of their own matter.
+[[nodiscard]] bool is_alone(const PythonApi& api) noexcept;
+
 }  // namespace pymemlab::agent

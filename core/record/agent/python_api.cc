@@ -23,6 +23,11 @@ PYMEMLAB_WEAK(PyInterpreterState_GetID);
 PYMEMLAB_WEAK(_PyInterpreterState_HasFeature);
 PYMEMLAB_WEAK(_PyInterpreterConfig_InitFromState);
 PYMEMLAB_WEAK(_Py_NegativeRefcount);
+PYMEMLAB_WEAK(Py_IsInitialized);
+PYMEMLAB_WEAK(_PyObject_DebugMallocStats);
+PYMEMLAB_WEAK(_PyMem_PymallocEnabled);
+PYMEMLAB_WEAK(_Py_GetAllocatedBlocks);
+PYMEMLAB_WEAK(PySys_AddAuditHook);
 #undef PYMEMLAB_WEAK
 
 namespace pymemlab::agent {
@@ -51,6 +56,11 @@ bool fill(PythonApi& api, Lookup lookup) noexcept {
   assign(api.interpreter_config,
          lookup("_PyInterpreterConfig_InitFromState", _PyInterpreterConfig_InitFromState));
   assign(api.debug_counter, lookup("_Py_NegativeRefcount", _Py_NegativeRefcount));
+  assign(api.is_initialized, lookup("Py_IsInitialized", Py_IsInitialized));
+  assign(api.statistics, lookup("_PyObject_DebugMallocStats", _PyObject_DebugMallocStats));
+  assign(api.uses_pymalloc, lookup("_PyMem_PymallocEnabled", _PyMem_PymallocEnabled));
+  assign(api.allocated_blocks, lookup("_Py_GetAllocatedBlocks", _Py_GetAllocatedBlocks));
+  assign(api.add_audit_hook, lookup("PySys_AddAuditHook", PySys_AddAuditHook));
   return api.get_allocator != nullptr && api.set_allocator != nullptr &&
          api.get_arena_allocator != nullptr && api.set_arena_allocator != nullptr &&
          api.version != nullptr;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 
 namespace pymemlab::agent {
 
@@ -41,6 +42,11 @@ struct PythonApi {
   int (*has_feature)(void* interpreter, unsigned long feature);  // 3.12
   void* interpreter_config;  // 3.13+: _PyInterpreterConfig_InitFromState
   void* debug_counter;       // present in debug builds only
+  int (*is_initialized)();
+  int (*statistics)(FILE* stream);       // pymalloc's; 3.12+: of the current thread's interpreter
+  int (*uses_pymalloc)();                // 3.6, whose statistics() does not ask by itself
+  std::ptrdiff_t (*allocated_blocks)();  // up to 3.11
+  int (*add_audit_hook)(int (*hook)(const char* event, void* arguments, void* data), void* data);
 
   // Whether events can and must carry the identity of the interpreter: from 3.12 on each may have
   // an allocator of its own.

@@ -18,6 +18,9 @@
 // A size of kWideSize says that the exact value (for calloc: the count, then the size) follows in
 // records of kind `wide`, whose whole `where` is the value.
 //
+// The interpreter's own statistics are a text: a record of kind `statistics`, whose size counts the
+// bytes, then records of kind `wide` with eight bytes each, the last filled up with zeroes.
+//
 // A writer that dies between taking a position and committing it leaves a hole. It is safe to skip:
 // an allocation not yet committed was never seen by anyone else, a free not yet committed was not
 // performed.
@@ -64,10 +67,16 @@ enum class Kind : std::uint8_t {
   arena_alloc = 6,    // returned; nested: pymalloc asked, else the interpreter's data stack did
   arena_free = 7,     // about to be performed
   wide = 8,
+  statistics = 9,  // nested: an arena is about to be requested, else the interpreter is at its end.
+                   // The address is sys.getallocatedblocks(), or kUnknownBlocks
 };
 
+inline constexpr std::uint64_t kUnknownBlocks = kAddressMask;
+// Of a statistics text: some fifty lines of at most 80 bytes.
+inline constexpr std::size_t kMostStatisticsBytes = 8192;
+
 inline constexpr std::uint32_t kMagic = 0x52'4d'59'50;  // "PYMR"
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 
 // Why the agent recorded nothing or stopped.
 enum class State : std::uint32_t {
@@ -82,8 +91,10 @@ struct Header {
   std::uint32_t magic;
   std::uint32_t version;
   std::uint64_t ring_bytes;
-  std::uint32_t collector;  // process id
-  char preload[1024];       // what the collector put into LD_PRELOAD, to be taken out again
+  std::uint32_t collector;          // process id
+  char preload[1024];               // what the collector put into LD_PRELOAD, to be taken out again
+  std::uint32_t takes_checkpoints;  // the interpreter's statistics are wanted at its end
+  std::uint32_t checkpoint_every;   // and at every Nth arena request of its pymalloc; 0: at none
 
   // The agent. The first process to put its id here is the trace.
   alignas(64) std::atomic<std::uint32_t> owner;

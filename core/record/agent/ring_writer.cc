@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstring>
+
 namespace pymemlab::agent {
 
 constinit thread_local Thread t_thread = {};
@@ -235,8 +237,9 @@ std::uint64_t take_slow(Thread& thread, std::uint64_t position, unsigned count) 
   }
 }
 
-void commit_wide(std::uint64_t what, const void* address, const std::uint64_t* values,
-                 unsigned count) noexcept {
+// A record and the `count` values that follow it.
+void commit_with_values(std::uint64_t what, std::uint64_t where, const std::uint64_t* values,
+                        unsigned count) noexcept {
   std::uint64_t position = advance(t_thread, count + 1);
   const std::uint64_t end = position + (count + 1) * sizeof(ring::Record);
   if (end > t_thread.limit.load(std::memory_order_relaxed)) {
@@ -248,8 +251,13 @@ void commit_wide(std::uint64_t what, const void* address, const std::uint64_t* v
     commit(position + i * sizeof(ring::Record), static_cast<std::uint64_t>(ring::Kind::wide),
            values[i - 1]);
   }
-  commit(position, what | ring::kWideSize << ring::kSizeShift,
-         reinterpret_cast<std::uint64_t>(address) | t_thread.where);
+  commit(position, what, where | t_thread.where);
+}
+
+void commit_wide(std::uint64_t what, const void* address, const std::uint64_t* values,
+                 unsigned count) noexcept {
+  commit_with_values(what | ring::kWideSize << ring::kSizeShift,
+                     reinterpret_cast<std::uint64_t>(address), values, count);
 }
 
 }  // namespace
@@ -267,6 +275,14 @@ void emit_wide(std::uint64_t what, const void* address, std::uint64_t count,
                std::uint64_t size) noexcept {
   const std::uint64_t both[] = {count, size};
   commit_wide(what, address, both, 2);
+}
+
+void emit_statistics(std::uint64_t what, const char* text, std::size_t bytes,
+                     std::uint64_t allocated_blocks) noexcept {
+  std::uint64_t values[ring::kMostStatisticsBytes / sizeof(std::uint64_t)] = {};
+  std::memcpy(values, text, bytes);
+  const auto count = static_cast<unsigned>((bytes + sizeof values[0] - 1) / sizeof values[0]);
+  commit_with_values(what | bytes << ring::kSizeShift, allocated_blocks, values, count);
 }
 
 void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept {

@@ -63,6 +63,10 @@ void emit_wide(std::uint64_t what, const void* address, std::uint64_t value) noe
 void emit_wide(std::uint64_t what, const void* address, std::uint64_t count,
                std::uint64_t size) noexcept;
 
+// A statistics text (ring.h). `bytes` <= ring::kMostStatisticsBytes.
+void emit_statistics(std::uint64_t what, const char* text, std::size_t bytes,
+                     std::uint64_t allocated_blocks) noexcept;
+
 // From here on the first event of the process calls `claim`, which returns the ring to write to, or
 // null if the process is not to be recorded. A thread that makes it becomes the owner of the plain
 // cursor if it is the main one, whose memory stays when it ends.
