@@ -3,79 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <iostream>
-#include <set>
-#include <sstream>
-#include <tuple>
-
-#include "tests/command.h"
 
 namespace pymemlab {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr int kOldestMinor = 6;
-constexpr int kNewestMinor = 20;
-
-// What an interpreter is asked: implementation, version, minor, executable, libpython.
-constexpr const char* kQuestion =
-    "import os, sys, sysconfig as c\n"
-    "v = c.get_config_var\n"
-    "shared = v('Py_ENABLE_SHARED') and os.path.join(v('LIBDIR'), v('INSTSONAME'))\n"
-    "print(sys.implementation.name)\n"
-    "print('.'.join(map(str, sys.version_info[:3])))\n"
-    "print(sys.version_info[1])\n"
-    "print(os.path.realpath(sys.executable))\n"
-    "print(shared if shared and os.path.exists(shared) else '')\n";
-
-std::vector<std::string> candidates() {
-  std::vector<std::string> names = {"python3", "/usr/bin/python3"};
-  const char* root = std::getenv("PYENV_ROOT");
-  const char* home = std::getenv("HOME");
-  const fs::path versions = root != nullptr
-                                ? fs::path(root) / "versions"
-                                : fs::path(home != nullptr ? home : "") / ".pyenv/versions";
-  std::error_code none;
-  for (const fs::directory_entry& entry : fs::directory_iterator(versions, none)) {
-    names.push_back((entry.path() / "bin/python3").string());
-  }
-  for (int minor = kOldestMinor; minor <= kNewestMinor; ++minor)
-    names.push_back(fmt::format("python3.{}", minor));
-  return names;
-}
-
 std::vector<Interpreter> find_all() {
-  std::vector<Interpreter> found;
-  std::set<std::string> seen;
-  for (const std::string& name : candidates()) {
-    const bool is_path = name.find('/') != std::string::npos;
-    if (is_path && !fs::exists(name)) continue;
-    const CommandResult answer = run({name, "-c", kQuestion});
-    if (answer.status != 0) {
-      // A pyenv shim for a version that is not selected answers 127, as a missing command does.
-      if (answer.status != 127) std::cerr << name << " does not run and is skipped\n";
-      continue;
-    }
-    std::istringstream lines(answer.out);
-    std::string implementation;
-    std::string minor;
-    Interpreter interpreter;
-    std::getline(lines, implementation);
-    std::getline(lines, interpreter.version);
-    std::getline(lines, minor);
-    std::getline(lines, interpreter.path);
-    std::getline(lines, interpreter.shared_library);
-    if (implementation != "cpython" || !seen.insert(interpreter.path).second) continue;
-    interpreter.minor = std::stoi(minor);
-    found.push_back(interpreter);
+  FoundInterpreters found = find_interpreters();
+  for (const std::string& name : found.broken) {
+    std::cerr << name << " does not run and is skipped\n";
   }
-  std::sort(found.begin(), found.end(), [](const Interpreter& a, const Interpreter& b) {
-    return std::tie(a.minor, a.path) < std::tie(b.minor, b.path);
-  });
-  return found;
+  std::vector<Interpreter> all;
+  for (PythonInterpreter& interpreter : found.all) all.push_back({std::move(interpreter)});
+  return all;
 }
 
 }  // namespace

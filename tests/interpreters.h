@@ -1,19 +1,15 @@
-// Every CPython on this machine, found when a test runs: the one on the PATH (through whatever
-// shims it hides behind), the system's, pyenv's, and every python3.N on the PATH; each once.
+// Every CPython on this machine, found when a test runs, with names for tests.
 #pragma once
 
 #include <iosfwd>
 #include <string>
 #include <vector>
 
+#include "core/record/interpreters.h"
+
 namespace pymemlab {
 
-struct Interpreter {
-  std::string path;
-  std::string version;         // "3.11.2"
-  int minor = 0;               // 11
-  std::string shared_library;  // its libpython, "" if it is linked statically
-
+struct Interpreter : PythonInterpreter {
   // For the name of a test: "Python_3_11_2".
   [[nodiscard]] std::string test_name() const;
 };

@@ -7,6 +7,9 @@ import unittest
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workloads", "python")
 EXPECTED = {
     "expression_compiler.py": "1500 functions, 48598 instructions, checksum 140945",
+    "import_heavy.py": "117 modules imported",
+    "json_documents.py": "2000 documents, weight 4572242",
+    "memory_tides.py": "1048576 blocks, 441840 bytes sampled",
     "million_blocks.py": "2 waves, 826 survivors, checksum 753923456",
     "request_server.py": "2000 answers of 915050 characters, 1230 cache hits, 731 sessions, checksum 452943",
     "text_statistics.py": "3849 words, 24338 pairs, 0.062899 mean similarity, longest list 2676, fingerprint 517058",
