@@ -23,11 +23,11 @@ struct FootprintSample {
   std::uint64_t hook_bytes = 0;      // debug hooks' padding
   std::uint64_t rounding_bytes = 0;  // usable minus requested minus hooks
   std::uint64_t metadata_bytes = 0;  // pool headers, arena slots, radix nodes, libc's chunk headers
-  std::uint64_t free_block_bytes = 0;  // in partly used pools
+  std::uint64_t free_block_bytes = 0;  // in partly used pools, or in mimalloc's pages
   std::uint64_t free_pool_bytes = 0;   // wholly free pools of live arenas
   std::uint64_t structural_bytes = 0;  // pool tails and arena alignment
   std::int64_t raw_free_bytes = 0;     // libc's free chunks, above what it had at the start
-  std::int64_t unexplained_bytes = 0;  // what libc holds beyond all this
+  std::int64_t unexplained_bytes = 0;  // what libc or mimalloc holds beyond all this
   std::uint64_t mapped_bytes = 0;      // arenas, plus what libc got from the kernel since the start
   std::int64_t resident_bytes = 0;     // the kernel's count above its count at the start
   std::uint64_t arenas = 0;

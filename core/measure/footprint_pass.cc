@@ -23,6 +23,7 @@ std::uint64_t packed_arena_bytes(const HeapStatistics& s, const Geometry& geomet
 
 FootprintPass::FootprintPass(const FootprintSubject& subject, const WorkerChannel& channel)
     : subject_(subject),
+      mimalloc_(subject.memory->mimalloc()),
       job_(channel.job()),
       result_(&channel.result()),
       interval_peaks_(channel.interval_peaks()),
@@ -229,10 +230,19 @@ void FootprintPass::take_sample() noexcept {
     s.arenas = h.arenas_current;
     s.packed_bytes = packed_arena_bytes(h, heap->geometry());
   }
+  std::int64_t unexplained_by_mimalloc = 0;
+  if (mimalloc_ != nullptr) {
+    const MimallocHeap h = mimalloc_->heap();
+    s.free_block_bytes = h.committed_bytes - h.block_bytes;
+    s.packed_bytes = h.block_bytes;
+    unexplained_by_mimalloc =
+        signed_bytes(mimalloc_->committed_bytes()) - signed_bytes(h.committed_bytes);
+  }
   s.packed_bytes += meter.usable_bytes() + meter.header_bytes();
   s.raw_free_bytes = std::max<std::int64_t>(0, meter.free_bytes());
   s.unexplained_bytes = signed_bytes(meter.mapped_bytes()) - signed_bytes(meter.usable_bytes()) -
-                        signed_bytes(meter.header_bytes()) - s.raw_free_bytes;
+                        signed_bytes(meter.header_bytes()) - s.raw_free_bytes +
+                        unexplained_by_mimalloc;
   s.residual_bytes =
       signed_bytes(s.mapped_bytes) -
       signed_bytes(s.live_bytes + s.hook_bytes + s.rounding_bytes + s.metadata_bytes +

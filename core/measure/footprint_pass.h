@@ -59,11 +59,13 @@ class FootprintPass {
   void take_sample() noexcept;
   [[nodiscard]] HeapSnapshot snapshot() const noexcept;
   [[nodiscard]] std::uint64_t mapped_bytes() const noexcept {
-    return subject_.arenas->mapped_bytes() + subject_.meter->mapped_bytes();
+    return subject_.arenas->mapped_bytes() + subject_.meter->mapped_bytes() +
+           (mimalloc_ != nullptr ? mimalloc_->committed_bytes() : 0);
   }
   [[nodiscard]] std::uint64_t own_raw_bytes() const noexcept;
 
   FootprintSubject subject_;
+  const MimallocEngine* mimalloc_;  // of the subject's memory, if it has one
   WorkerJob job_;
   WorkerResult* result_;
   std::span<IntervalPeak> interval_peaks_;

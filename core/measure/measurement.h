@@ -52,8 +52,15 @@ struct Footprint {
   std::string statistics_text;  // CPython's own, at the end; empty if pymalloc is not in use
 };
 
+// A library that served a configuration in the model's place.
+struct Engine {
+  std::string version;  // "2.0.9"
+  std::string path;
+};
+
 struct Measurement {
   Cell cell;
+  std::optional<Engine> engine;   // of the mimalloc configurations
   std::vector<TimeRound> rounds;  // cold: each the first replay in a fresh process
   std::optional<Footprint> footprint;
   std::string void_reason;  // not empty: the replay met what the trace does not have

@@ -86,7 +86,11 @@ WorkerJob job_for(const MeasuredTrace& trace, const Cell& cell, Pass pass) {
   return job;
 }
 
-void note_refusals(Measurement& measurement, const WorkerResult& result) {
+void note_outcome(Measurement& measurement, const WorkerResult& result) {
+  if (const std::string_view version = result.engine_version.view(); !version.empty()) {
+    measurement.engine =
+        Engine{.version = std::string(version), .path = std::string(result.engine_path.view())};
+  }
   if (result.refused == 0) return;
   measurement.void_reason = fmt::format(
       "{} requests that succeeded when the trace was recorded were refused here", result.refused);
@@ -95,7 +99,7 @@ void note_refusals(Measurement& measurement, const WorkerResult& result) {
 void time_round(const MeasuredTrace& trace, const RunOptions& options, Measurement& measurement) {
   Round round(trace, measurement.cell, options, job_for(trace, measurement.cell, Pass::time));
   const WorkerResult& result = round.run(Pass::time).result();
-  note_refusals(measurement, result);
+  note_outcome(measurement, result);
   measurement.rounds.push_back({.events = result.events,
                                 .nanoseconds = result.nanoseconds,
                                 .minor_faults = result.minor_faults,
@@ -117,7 +121,7 @@ void footprint_passes(const MeasuredTrace& trace, const RunOptions& options,
   {
     Round round(trace, measurement.cell, options, job);
     const WorkerChannel& channel = round.run(Pass::scan);
-    note_refusals(measurement, channel.result());
+    note_outcome(measurement, channel.result());
     footprint.scan = channel.result().scan;
     footprint.interval_peaks.assign(channel.interval_peaks().begin(),
                                     channel.interval_peaks().end());
@@ -169,7 +173,8 @@ std::vector<Measurement> run_cells(const std::vector<MeasuredTrace>& traces,
                                    const std::vector<Cell>& cells, const RunOptions& options) {
   std::vector<Measurement> measurements;
   for (const Cell& cell : cells)
-    measurements.push_back({.cell = cell, .rounds = {}, .footprint = {}, .void_reason = {}});
+    measurements.push_back(
+        {.cell = cell, .engine = {}, .rounds = {}, .footprint = {}, .void_reason = {}});
   const std::uint64_t total = cells.size() * (options.rounds + (options.footprint ? 1 : 0));
   std::uint64_t done = 0;
   auto step = [&] {

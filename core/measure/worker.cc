@@ -17,7 +17,7 @@ namespace pymemlab {
 namespace {
 
 const Configuration& configuration_called(std::string_view name) {
-  for (const Configuration& row : configurations()) {
+  for (const Configuration& row : all_configurations()) {
     if (row.name == name) return row;
   }
   throw InputError("there is no configuration \"{}\"", name);
@@ -47,6 +47,7 @@ class ModelSubject {
     MemoryOptions options;
     options.profile = &profile_named(job.profile.view());
     options.configuration = &configuration_called(job.configuration.view());
+    if (metered_) MimallocEngine::purge_at_once();
     options.geometry = job.geometry;
     options.arenas = arenas_.record();
     options.nominal_base = ArenaSource::nominal_base;
@@ -122,6 +123,10 @@ template <typename ReplayPass>
 
 int serve_job(const WorkerChannel& channel) {
   ModelSubject subject(channel.job(), channel.recorded_bases());
+  if (const MimallocEngine* engine = subject.memory().mimalloc()) {
+    channel.result().engine_version = ShortName(engine->version());
+    channel.result().engine_path = ShortName(engine->path());
+  }
   if (channel.job().pass == Pass::time) {
     TimePass pass(subject.domains(), channel);
     if (!serve(channel, pass)) return 1;

@@ -33,7 +33,7 @@ enum class Pass : std::uint8_t {
 
 // A short name in shared memory.
 struct ShortName {
-  std::array<char, 40> text{};
+  std::array<char, 120> text{};
   ShortName() = default;
   explicit ShortName(std::string_view name) {
     std::memcpy(text.data(), name.data(), std::min(name.size(), text.size() - 1));
@@ -66,6 +66,8 @@ struct WorkerJob {
 };
 
 struct WorkerResult {
+  ShortName engine_version;  // of the library that served in the model's place, "" if none did
+  ShortName engine_path;
   std::uint64_t events = 0;
   std::uint64_t refused = 0;
   std::uint64_t nanoseconds = 0;  // inside the loop alone

@@ -19,7 +19,10 @@ constexpr std::array kConfigurations = {
     Configuration{.name = "pymalloc_debug", .mem_and_obj = Base::pymalloc, .debug = true},
     Configuration{.name = "malloc", .mem_and_obj = Base::libc, .debug = false},
     Configuration{.name = "malloc_debug", .mem_and_obj = Base::libc, .debug = true},
+    Configuration{.name = "mimalloc", .mem_and_obj = Base::mimalloc, .debug = false},
+    Configuration{.name = "mimalloc_debug", .mem_and_obj = Base::mimalloc, .debug = true},
 };
+constexpr std::size_t kInEveryProfile = 4;
 
 constexpr std::array kBuilds = {
     std::pair<std::string_view, Build>{"release", {.debug = false, .pymalloc = true}},
@@ -36,22 +39,20 @@ const Configuration& row(Base base, bool debug) noexcept {
   });
 }
 
-bool exists(const Configuration& configuration, Build build) noexcept {
-  return build.pymalloc || configuration.mem_and_obj != Base::pymalloc;
+bool exists(const Configuration& configuration, const Profile& profile, Build build) noexcept {
+  switch (configuration.mem_and_obj) {
+    case Base::libc: return true;
+    case Base::pymalloc: return build.pymalloc;
+    case Base::mimalloc: return profile.knows_mimalloc;
+  }
+  return false;
 }
 
 [[noreturn]] void refuse(std::string_view value, const Profile& profile, Build build) {
   std::vector<std::string_view> names = {"debug"};
   if (profile.knows_default) names.insert(names.begin(), "default");
   for (const Configuration& configuration : kConfigurations) {
-    if (exists(configuration, build)) names.push_back(configuration.name);
-  }
-  if (profile.knows_mimalloc && (value == "mimalloc" || value == "mimalloc_debug")) {
-    throw InputError(
-        "PYTHONMALLOC={}: CPython {} knows it, but mimalloc is not modelled: use a system malloc "
-        "or "
-        "one of {}",
-        value, profile.name, fmt::join(names, ", "));
+    if (exists(configuration, profile, build)) names.push_back(configuration.name);
   }
   const std::string text = unknown_allocator_text(profile, value);
   throw InputError("PYTHONMALLOC={}: CPython {} refuses it with \"{}\": wanted one of {}", value,
@@ -76,7 +77,11 @@ std::string_view name(Build build) noexcept {
       ->first;
 }
 
-std::span<const Configuration> configurations() noexcept { return kConfigurations; }
+std::span<const Configuration> configurations() noexcept {
+  return std::span(kConfigurations).first(kInEveryProfile);
+}
+
+std::span<const Configuration> all_configurations() noexcept { return kConfigurations; }
 
 const Configuration& configuration_for(std::optional<std::string_view> value,
                                        const Profile& profile, Build build) {
@@ -87,7 +92,7 @@ const Configuration& configuration_for(std::optional<std::string_view> value,
   }
   if (name == "debug") return row(profile.debug_name_adds_to_malloc ? Base::libc : standard, true);
   for (const Configuration& configuration : kConfigurations) {
-    if (configuration.name == name && exists(configuration, build)) return configuration;
+    if (configuration.name == name && exists(configuration, profile, build)) return configuration;
   }
   refuse(name, profile, build);
 }

@@ -11,7 +11,7 @@
 namespace pymemlab {
 
 // What serves a domain below the hooks.
-enum class Base : std::uint8_t { libc, pymalloc };
+enum class Base : std::uint8_t { libc, pymalloc, mimalloc };
 
 // CPython's two build options that decide what an unset PYTHONMALLOC means and which names exist.
 struct Build {
@@ -25,13 +25,21 @@ struct Build {
 
 struct Configuration {
   std::string_view name;  // as CPython reports it: "pymalloc_debug"
-  Base mem_and_obj;       // raw is libc in all of these
-  bool debug;             // hooks around all three domains
+  Base mem_and_obj;
+  bool debug;  // hooks around all three domains
+
+  // libc in all of these but mimalloc's from CPython 3.15 on.
+  [[nodiscard]] Base raw(const Profile& profile) const noexcept {
+    return profile.mimalloc_serves_raw && mem_and_obj == Base::mimalloc ? Base::mimalloc
+                                                                        : Base::libc;
+  }
 };
 
-// The four configurations, in the order in which tables show them: pymalloc, pymalloc_debug,
-// malloc, malloc_debug.
+// The four configurations that every profile has, in the order in which tables show them: pymalloc,
+// pymalloc_debug, malloc, malloc_debug.
 [[nodiscard]] std::span<const Configuration> configurations() noexcept;
+// Those, then mimalloc and mimalloc_debug, which only profiles that know them can be asked for.
+[[nodiscard]] std::span<const Configuration> all_configurations() noexcept;
 // The configuration that PYTHONMALLOC=`value` selects in that profile and build; nullopt = unset.
 // Throws InputError with the profile's own text for an unknown name.
 [[nodiscard]] const Configuration& configuration_for(std::optional<std::string_view> value,

@@ -26,10 +26,15 @@ Memory::Memory(const MemoryOptions& options)
       statistics_sink_(options.statistics_sink),
       malloc_stats_(options.malloc_stats),
       libc_(options.libc),
+      mimalloc_(options.configuration->mem_and_obj == Base::mimalloc
+                    ? &MimallocEngine::of_this_machine()
+                    : nullptr),
+      mem_and_obj_(options.configuration->mem_and_obj),
+      raw_(options.configuration->raw(profile_)),
       arenas_(options.arenas.value_or(profile_.advises_huge_pages ? huge_page_advised_arenas()
                                                                   : mmap_arenas())),
       hooks_(profile_, options.debug_reporter, options.gil) {
-  if (options.configuration->mem_and_obj == Base::pymalloc) {
+  if (mem_and_obj_ == Base::pymalloc) {
     heap_ = make_small_heap(geometry_, &records_[index(Domain::raw)], &arenas_,
                             {.realloc_zero_asks_one = profile_.realloc_zero_asks_one,
                              .before_new_arena = malloc_stats_ ? report_statistics : nullptr,
@@ -39,9 +44,9 @@ Memory::Memory(const MemoryOptions& options)
     heap_record_ = heap_->record();
   }
   records_[index(Domain::libc)] = libc_allocator();
-  set_allocator(Domain::raw, libc_);
-  set_allocator(Domain::mem, base_record(options.configuration->mem_and_obj));
-  set_allocator(Domain::obj, base_record(options.configuration->mem_and_obj));
+  set_allocator(Domain::raw, base_record(raw_));
+  set_allocator(Domain::mem, base_record(mem_and_obj_));
+  set_allocator(Domain::obj, base_record(mem_and_obj_));
   if (options.configuration->debug) setup_debug_hooks();
 }
 
@@ -64,13 +69,12 @@ void Memory::setup_debug_hooks() noexcept {
 }
 
 Memory::Layers Memory::layers_of(Domain domain) const noexcept {
+  const Base configured = domain == Domain::raw ? raw_ : mem_and_obj_;
   const AllocatorRecord* layer = &record(domain);
-  const auto ours_below_hooks = [&] {
-    return *layer == libc_ || (heap_ && *layer == heap_record_);
-  };
-  const bool hooked = hooks_.inner(domain).malloc != nullptr && !ours_below_hooks();
+  const bool hooked = hooks_.inner(domain).malloc != nullptr && *layer != libc_ &&
+                      *layer != base_record(mem_and_obj_);
   if (hooked) layer = &hooks_.inner(domain);
-  return {.hooked = hooked, .on_raw = heap_ && domain != Domain::raw && *layer != libc_};
+  return {.hooked = hooked, .base = *layer == libc_ ? Base::libc : configured};
 }
 
 BlockCost Memory::cost(Domain domain, const void* block) const noexcept {
@@ -83,7 +87,9 @@ BlockCost Memory::cost(Domain domain, const void* block) const noexcept {
     hook_bytes += hooks_.bytes_per_block();
   };
   if (layers.hooked) undress();
-  if (layers.on_raw) {
+  if (layers.base == Base::mimalloc)
+    return {false, base, hook_bytes, mimalloc_->usable_bytes(base)};
+  if (layers.base == Base::pymalloc) {
     if (heap_->owns(base)) return {true, base, hook_bytes, heap_->block_bytes(base)};
     if (layers_[index(Domain::raw)].hooked) undress();
   }
@@ -91,7 +97,11 @@ BlockCost Memory::cost(Domain domain, const void* block) const noexcept {
 }
 
 std::string Memory::statistics_text() const {
-  if (!pymalloc_in_use()) return {};
+  switch (base_in_use()) {
+    case Base::libc: return {};
+    case Base::mimalloc: return mimalloc_statistics_text(mimalloc_->heap());
+    case Base::pymalloc: break;
+  }
   const bool numbered =
       profile_.serial != Serial::none && hooks_.is_hook(Domain::obj, record(Domain::obj));
   return pymemlab::statistics_text(
@@ -103,28 +113,29 @@ void Memory::report_at_exit() const noexcept {
   if (malloc_stats_) report_statistics(const_cast<Memory*>(this));  // which only reads it
 }
 
-// Whether obj is served by pymalloc as far as CPython can see: its versions look below their own
-// debug hook in different ways, and none looks below a foreign record.
-bool Memory::pymalloc_in_use() const noexcept {
-  if (!heap_) return false;
+// What serves obj as far as CPython can see: its versions look below their own debug hook in
+// different ways, and none looks below a foreign record. libc stands for all it cannot tell.
+Base Memory::base_in_use() const noexcept {
   const AllocatorRecord& current = record(Domain::obj);
   const bool look_below =
       profile_.remembers_debug_hooks ? debug_hooks_set_up_ : hooks_.is_hook(Domain::obj, current);
   const AllocatorRecord& served_by = look_below ? hooks_.inner(Domain::obj) : current;
-  return served_by.malloc == heap_record_.malloc;
+  return served_by.malloc == base_record(mem_and_obj_).malloc ? mem_and_obj_ : Base::libc;
 }
 
 std::int64_t Memory::allocated_blocks() const noexcept {
+  if (mimalloc_ != nullptr) return static_cast<std::int64_t>(mimalloc_->heap().blocks);
   return heap_ ? heap_->allocated_blocks() : 0;
 }
 
 const Configuration* Memory::current_configuration() const noexcept {
-  for (const Configuration& configuration : configurations()) {
-    if (configuration.mem_and_obj == Base::pymalloc && !heap_) continue;
+  for (const Configuration& configuration : all_configurations()) {
+    if (configuration.mem_and_obj != Base::libc && configuration.mem_and_obj != mem_and_obj_)
+      continue;
     bool matches = true;
     for (const Domain domain : kPythonDomains) {
-      const AllocatorRecord base =
-          base_record(domain == Domain::raw ? Base::libc : configuration.mem_and_obj);
+      const AllocatorRecord base = base_record(domain == Domain::raw ? configuration.raw(profile_)
+                                                                     : configuration.mem_and_obj);
       const AllocatorRecord& current = record(domain);
       matches &= configuration.debug
                      ? current == hooks_.record(domain) && hooks_.inner(domain) == base
@@ -136,7 +147,12 @@ const Configuration* Memory::current_configuration() const noexcept {
 }
 
 AllocatorRecord Memory::base_record(Base base) const noexcept {
-  return base == Base::pymalloc ? heap_record_ : libc_;
+  switch (base) {
+    case Base::libc: return libc_;
+    case Base::pymalloc: return heap_record_;
+    case Base::mimalloc: return mimalloc_->record();
+  }
+  return libc_;
 }
 
 void Memory::report_statistics(void* memory) noexcept {

@@ -24,6 +24,7 @@
 #include "core/pymem/configuration.h"
 #include "core/pymem/debug_failure.h"
 #include "core/pymem/debug_hooks.h"
+#include "core/pymem/mimalloc_engine.h"
 #include "core/pymem/profile.h"
 #include "core/pymem/system_allocators.h"
 
@@ -58,11 +59,12 @@ struct BlockCost {
   bool in_pool;              // served by pymalloc, not by raw
   const void* base;          // what the allocator below all hooks returned
   std::size_t hook_bytes;    // guards, sizes and serials of every hook layer around it
-  std::size_t usable_bytes;  // of `base`: the size class's block, or malloc_usable_size
+  std::size_t usable_bytes;  // of `base`: the size class's block, or what libc or mimalloc says
 };
 
 class Memory {
  public:
+  // Throws InputError if the configuration is one of mimalloc's and the machine has none.
   explicit Memory(const MemoryOptions& options);
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
@@ -100,15 +102,18 @@ class Memory {
   [[nodiscard]] const ArenaRecord& arenas() const noexcept { return arenas_; }
   void set_arenas(const ArenaRecord& record) noexcept { arenas_ = record; }
 
-  // The pymalloc of this interpreter; nullptr if no domain uses it (malloc, malloc_debug).
+  // The pymalloc of this interpreter; nullptr if no domain uses it (malloc, mimalloc, ...).
   [[nodiscard]] SmallHeap* heap() noexcept { return heap_.get(); }
   [[nodiscard]] const SmallHeap* heap() const noexcept { return heap_.get(); }
+  // What serves the mimalloc configurations; nullptr in the others. Its heap is the calling
+  // thread's, shared by every Memory that uses it.
+  [[nodiscard]] const MimallocEngine* mimalloc() const noexcept { return mimalloc_; }
 
   // What `block`, live and allocated in `domain` (not libc) under the records that stand now,
   // costs. Records of others are taken to forward unchanged to what they were installed on.
   [[nodiscard]] BlockCost cost(Domain domain, const void* block) const noexcept;
-  // sys._debugmallocstats() without the free lists: empty if pymalloc is not in use, or if a
-  // foreign record hides that it is.
+  // sys._debugmallocstats() without the free lists: pymalloc's or mimalloc's; empty if neither is
+  // in use, or if a foreign record hides that one is.
   [[nodiscard]] std::string statistics_text() const;
   // What PYTHONMALLOCSTATS writes when the interpreter ends; nothing without it, or if there is no
   // text. A Memory does not know when that is: its owner says so.
@@ -124,12 +129,12 @@ class Memory {
  private:
   // What lies between a domain's record and the bottom, kept for cost().
   struct Layers {
-    bool hooked = false;  // a debug hook of ours is among them
-    bool on_raw = false;  // pymalloc is: what it does not serve goes through raw's layers as well
+    bool hooked = false;     // a debug hook of ours is among them
+    Base base = Base::libc;  // pymalloc: what it does not serve goes through raw's layers as well
   };
 
   [[nodiscard]] Layers layers_of(Domain domain) const noexcept;
-  [[nodiscard]] bool pymalloc_in_use() const noexcept;
+  [[nodiscard]] Base base_in_use() const noexcept;
   [[nodiscard]] AllocatorRecord base_record(Base base) const noexcept;
   static void report_statistics(void* memory) noexcept;
 
@@ -139,6 +144,9 @@ class Memory {
   TextSink statistics_sink_;
   bool malloc_stats_;
   AllocatorRecord libc_;
+  const MimallocEngine* mimalloc_;
+  Base mem_and_obj_;
+  Base raw_;
   std::array<AllocatorRecord, kDomains> records_;
   ArenaRecord arenas_;
   DebugHooks hooks_;

@@ -36,6 +36,7 @@ constexpr Profile k36{
     .knows_dev_mode = false,
     .isolated_ignores_environment = false,
     .knows_mimalloc = false,
+    .mimalloc_serves_raw = false,
     .unknown_name_text = "Error in PYTHONMALLOC: unknown allocator \"{}\"!\n",
 };
 
@@ -87,8 +88,10 @@ constexpr Profile k313 = changed(k312, "3.13", {3, 13, 0}, [](Profile& row) {
 });
 constexpr Profile k314 =
     changed(k313, "3.14", {3, 14, 0}, [](Profile& row) { row.gil_check_asks_thread_state = true; });
-constexpr Profile k315 =
-    changed(k314, "3.15", {3, 15, 0}, [](Profile& row) { row.advises_huge_pages = true; });
+constexpr Profile k315 = changed(k314, "3.15", {3, 15, 0}, [](Profile& row) {
+  row.advises_huge_pages = true;
+  row.mimalloc_serves_raw = true;
+});
 constexpr Profile k315HugePages = changed(
     k315, "3.15-hugepages", {3, 15, 0}, [](Profile& row) { row.geometry = kGeometry315HugePages; });
 

@@ -63,6 +63,7 @@ struct Profile {
   bool knows_dev_mode;                // -X dev. CPython 3.7+
   bool isolated_ignores_environment;  // -I covers PYTHONMALLOC. CPython 3.7+
   bool knows_mimalloc;                // CPython 3.13+
+  bool mimalloc_serves_raw;           // under PYTHONMALLOC=mimalloc. CPython 3.15+
   // stderr for an unknown PYTHONMALLOC; "{}" stands for the name where it is quoted.
   std::string_view unknown_name_text;
 };

@@ -110,6 +110,18 @@ Json pymalloc_json(const Footprint& footprint) {
           {"alignment_bytes", s.alignment_bytes}};
 }
 
+Json engine_json(const Measurement& m) {
+  if (!m.engine) return nullptr;
+  Json text = Json::array();
+  std::istringstream lines(m.footprint ? m.footprint->statistics_text : "");
+  for (std::string line; std::getline(lines, line);) text.push_back(line);
+  return {{"name", "mimalloc"},
+          {"version", m.engine->version},
+          {"path", m.engine->path},
+          {"note", "placement is not modelled"},
+          {"text", std::move(text)}};
+}
+
 Json time_summary_json(const std::vector<TimeRound>& rounds) {
   std::vector<double> ns;
   for (const TimeRound& round : rounds) ns.push_back(round.ns_per_event());
@@ -178,6 +190,7 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
   json["memory"] =
       m.footprint ? memory_json(*m.footprint, m.cell.geometry.arena_bytes) : Json(nullptr);
   json["pymalloc"] = m.footprint ? pymalloc_json(*m.footprint) : Json(nullptr);
+  json["engine"] = engine_json(m);
   return json;
 }
 

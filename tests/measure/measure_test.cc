@@ -136,6 +136,43 @@ TEST(Footprint, AddsUpAtEverySampleInEveryConfigurationAndProfile) {
   }
 }
 
+// mimalloc's own walk over its heap and the costs of the live blocks, block by block, agree; only
+// what it holds beyond its pages is unexplained.
+TEST(Footprint, OfMimallocAddsUpRepeatsAndNamesTheEngine) {
+  const Trace trace = random_trace(6, 20'000);
+  std::vector<Cell> cells;
+  for (const char* profile : {"3.13", "3.15"}) {
+    for (const char* configuration : {"mimalloc", "mimalloc_debug"}) {
+      cells.push_back({.configuration = configuration,
+                       .profile = profile,
+                       .geometry = profile_named(profile).geometry,
+                       .residue = {.policy = ArenaResidue::Policy::random, .seed = 5}});
+    }
+  }
+  const auto measure = [&] {
+    return run_cells({survey_trace(trace.path)}, cells, options(1, 300));
+  };
+  const std::vector<Measurement> once = measure();
+  const std::vector<Measurement> again = measure();
+  for (std::size_t i = 0; i < once.size(); ++i) {
+    SCOPED_TRACE(once[i].cell.profile + " " + once[i].cell.configuration);
+    ASSERT_TRUE(once[i].engine);
+    EXPECT_EQ(once[i].engine->version.substr(0, 2), "2.");
+    ASSERT_TRUE(once[i].footprint && again[i].footprint);
+    ASSERT_EQ(once[i].footprint->series.size(), again[i].footprint->series.size());
+    for (std::size_t k = 0; k < once[i].footprint->series.size(); ++k) {
+      const FootprintSample& s = once[i].footprint->series[k];
+      ASSERT_EQ(s.residual_bytes, 0) << "event " << s.event;
+      ASSERT_GE(s.unexplained_bytes, 0) << "event " << s.event;
+      ASSERT_EQ(s.mapped_bytes, again[i].footprint->series[k].mapped_bytes) << "event " << s.event;
+      ASSERT_EQ(s.rounding_bytes, again[i].footprint->series[k].rounding_bytes);
+    }
+    EXPECT_FALSE(once[i].footprint->peak_heap.in_use);
+    EXPECT_GT(once[i].rounds.at(0).events, 0u);
+    EXPECT_EQ(once[i].footprint->statistics_text.substr(0, 30), "Small block threshold = 16384,");
+  }
+}
+
 TEST(Footprint, EqualsABruteForceOracleEventByEvent) {
   for (std::uint64_t seed : {2, 3}) {
     const Trace trace = random_trace(seed, 3000);

@@ -90,6 +90,7 @@ TEST(Profile, ChangeOneFactAtTheReleaseThatChangedIt) {
   EXPECT_EQ(first_with([](const Profile& p) { return p.knows_mimalloc; }), "3.13");
   EXPECT_EQ(first_with([](const Profile& p) { return p.remembers_debug_hooks; }), "3.13");
   EXPECT_EQ(first_with([](const Profile& p) { return p.advises_huge_pages; }), "3.15");
+  EXPECT_EQ(first_with([](const Profile& p) { return p.mimalloc_serves_raw; }), "3.15");
 }
 
 TEST(Profile, AreFoundByName) {
