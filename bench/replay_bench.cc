@@ -1,9 +1,15 @@
 // The replay loop over the shipped traces: with a target that does nothing (the loop's own cost),
-// with libc, and with the model's four configurations. One iteration replays the first two million
-// issued events of a trace and then frees what is live; time is per event.
+// with libc, with the model's four configurations, and with the real pymalloc of a CPython:
+//
+//   PYMEMLAB_LIBPYTHON=/usr/lib/libpython3.12.so replay_bench traces/*.pmtrace
+//
+// One iteration replays the first two million issued events of a trace and then frees what is live;
+// time is per event. Real and model's arenas come from the same source. A process holds one
+// CPython.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -11,6 +17,7 @@
 #include "core/pymem/memory.h"
 #include "core/pymem/system_allocators.h"
 #include "core/replay/arena_source.h"
+#include "core/replay/real_python.h"
 #include "core/replay/replay.h"
 #include "core/replay/replay_feed.h"
 
@@ -74,6 +81,7 @@ void run(benchmark::State& state, const Stretch& stretch, const DomainTable& dom
     if (refused != 0) state.SkipWithError("a request was refused");
   }
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(stretch.events.size()));
+  state.counters["events"] = static_cast<double>(stretch.events.size());
   state.counters["per_event"] = benchmark::Counter(
       static_cast<double>(stretch.events.size()),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
@@ -98,6 +106,27 @@ void run_model(benchmark::State& state, const Stretch& stretch,
   run(state, stretch, domains);
 }
 
+// The CPython that the environment names, loaded when it is first asked for.
+const RealPython& real_python() {
+  static const RealPython python = RealPython::load(std::getenv("PYMEMLAB_LIBPYTHON"));
+  return python;
+}
+
+void run_real(benchmark::State& state, const Stretch& stretch, bool through_public_functions) {
+  // Its pymalloc outlives the run and gives arenas back later.
+  static ArenaSource source({.policy = ArenaResidue::Policy::random, .seed = 1}, {});
+  const RealPython& python = real_python();
+  python.set_arenas(source.record());
+  DomainTable domains;
+  for (std::size_t d = 0; d < kDomains; ++d) {
+    const auto domain = static_cast<Domain>(d);
+    domains[d].api = through_public_functions && domain != Domain::libc
+                         ? python.public_functions(domain)
+                         : python.record(domain);
+  }
+  run(state, stretch, domains);
+}
+
 void register_benchmarks(const std::vector<Stretch>& stretches) {
   for (const Stretch& stretch : stretches) {
     auto add = [&](std::string_view target, auto body) {
@@ -112,6 +141,9 @@ void register_benchmarks(const std::vector<Stretch>& stretches) {
       add(configuration.name,
           [&](benchmark::State& state) { run_model(state, stretch, configuration); });
     }
+    if (std::getenv("PYMEMLAB_LIBPYTHON") == nullptr) continue;
+    add("libpython", [&](benchmark::State& state) { run_real(state, stretch, false); });
+    add("libpython_public", [&](benchmark::State& state) { run_real(state, stretch, true); });
   }
 }
 
