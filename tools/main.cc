@@ -18,6 +18,7 @@ namespace pymemlab {
 namespace {
 
 constexpr std::array kSubcommands = {
+    Subcommand{"check", "Find misused memory: wrong domains, double frees, leaks", declare_check},
     Subcommand{"compare", "Show the cells of a results document side by side", declare_compare},
     Subcommand{"convert", "Convert between trace formats", declare_convert},
     Subcommand{"info", "Say what is in a trace", declare_info},

@@ -22,6 +22,7 @@ struct Subcommand {
   std::function<int()> (*declare)(CLI::App& app);
 };
 
+std::function<int()> declare_check(CLI::App& app);
 std::function<int()> declare_convert(CLI::App& app);
 std::function<int()> declare_info(CLI::App& app);
 std::function<int()> declare_record(CLI::App& app);
