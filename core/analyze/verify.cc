@@ -89,6 +89,10 @@ class Verification {
     leave_out(counts.wrong_domain, "frees and reallocs through another domain");
     leave_out(counts.failed, "requests that CPython refused");
     leave_out(crossings_, "uses of one interpreter's blocks by another");
+    if (run_.configuration->mem_and_obj == Base::mimalloc) {
+      report.not_compared.emplace_back(
+          "what mimalloc reserves and commits: this machine's is not the one built into CPython");
+    }
     if (!has_end_) {
       report.not_compared.emplace_back(
           "statistics at the end: the trace has none (recorded without checkpoints, or the "
