@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Instructions an event takes in the replay loop, counted by callgrind: with a target that does
+nothing, with the model, and with the real pymalloc of every libpython on the machine.
+
+    bench/instructions.py build/release/bench/replay_bench traces/*.pmtrace
+
+Prints a table of instructions an event net of the empty loop, the ratio of the model to the fastest
+real one, and where the model's go. Needs valgrind. A trace takes some minutes.
+"""
+import csv
+import glob
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+
+def libpythons():
+    roots = [os.path.expanduser("~/.pyenv/versions/*/lib"), "/usr/lib/*-linux-gnu", "/usr/local/lib"]
+    found = {}
+    for root in roots:
+        for path in glob.glob(os.path.join(root, "libpython3.*.so.1.0")):
+            version = re.search(r"(\d+\.\d+\.\d+)/lib", path)
+            name = version.group(1) if version else os.path.basename(path)[9:-7] + " (system)"
+            found[name] = path
+    return sorted(found.items(), key=lambda row: [int(n) for n in re.findall(r"\d+", row[0])])
+
+
+def count(bench, trace, target, library=None):
+    """Instructions in the loop and below it per event, and the profile's file."""
+    profile = tempfile.NamedTemporaryFile(suffix=".callgrind", delete=False).name
+    environment = dict(os.environ)
+    environment.pop("PYMEMLAB_LIBPYTHON", None)
+    if library:
+        environment["PYMEMLAB_LIBPYTHON"] = library
+    stem = os.path.splitext(os.path.basename(trace))[0]
+    done = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + profile,
+         "--toggle-collect=*replay*Touch*", bench, "--benchmark_format=csv",
+         "--benchmark_min_time=0.000001", "--benchmark_filter=/%s/%s$" % (stem, target), trace],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    collected = re.search(r"Collected : (\d+)", done.stderr)
+    lines = done.stdout[done.stdout.find("name,"):]
+    rows = list(csv.DictReader(io.StringIO(lines)))
+    if done.returncode != 0 or not collected or not rows:
+        sys.exit("instructions: %s of %s did not run:\n%s" % (target, stem, done.stderr[-2000:]))
+    events = float(rows[0]["events"]) * int(rows[0]["iterations"])
+    return int(collected.group(1)) / events, profile, events
+
+
+def functions(profile, events):
+    """(instructions an event, name) of each function, the largest first."""
+    listing = subprocess.run(["callgrind_annotate", "--threshold=99.5", profile],
+                             stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
+    rows = []
+    for line in listing.splitlines():
+        row = re.match(r"\s*([\d,]+) \(\s*[\d.]+%\)\s+\S*?:(.*)", line)
+        if row:
+            name = re.sub(r" \[.*", "", row.group(2))
+            name = re.sub(r"<.*>", "<...>", name)
+            rows.append((int(row.group(1).replace(",", "")) / events, name))
+    return rows
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    bench, traces = sys.argv[1], sys.argv[2:]
+    for trace in traces:
+        empty, _, _ = count(bench, trace, "null")
+        model, profile, events = count(bench, trace, "pymalloc")
+        print("%s: empty loop %.1f" % (os.path.basename(trace), empty))
+        print("  %-16s %6.1f" % ("model", model - empty))
+        fastest = None
+        for name, library in libpythons():
+            real = count(bench, trace, "libpython", library)[0] - empty
+            fastest = min(fastest or real, real)
+            print("  %-16s %6.1f" % (name, real))
+        if fastest:
+            print("  model / fastest real: %.2f" % ((model - empty) / fastest))
+        print("  where the model's are, the loop's own included:")
+        for instructions, name in functions(profile, events)[:14]:
+            print("    %6.2f %s" % (instructions, name))
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
