@@ -8,8 +8,7 @@ namespace {
 
 constexpr std::string_view kCalls = "# times object malloc called";
 
-constexpr std::array<std::string_view, 2> kMimallocsOwn = {"    Bytes Reserved:",
-                                                           "    Bytes Committed:"};
+constexpr std::array<std::string_view, 2> kMimallocsOwn = {"    Allocated ", "    Bytes "};
 
 bool is_mimallocs_own(std::string_view line) noexcept {
   return std::any_of(kMimallocsOwn.begin(), kMimallocsOwn.end(),

@@ -22,8 +22,8 @@ class StatisticsLines {
   //
   // Up to 3.7 under debug hooks one line counts every debug block since the process began, before
   // anything could be recorded: of "# times object malloc called" only the growth since the first
-  // text is compared. What mimalloc reserves and commits depends on its version, which is the
-  // machine's here: those two lines are left out.
+  // text is compared. What mimalloc counts is one thread's and its version's, which is the
+  // machine's here: of its report only the sizes it was built with are compared.
   [[nodiscard]] std::optional<Difference> compare(std::string_view expected, std::string_view found,
                                                   Tally& lines);
 

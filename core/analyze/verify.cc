@@ -91,7 +91,7 @@ class Verification {
     leave_out(crossings_, "uses of one interpreter's blocks by another");
     if (run_.configuration->mem_and_obj == Base::mimalloc) {
       report.not_compared.emplace_back(
-          "what mimalloc reserves and commits: this machine's is not the one built into CPython");
+          "what mimalloc counts: its blocks are a thread's own, and it is this machine's mimalloc");
     }
     if (!has_end_) {
       report.not_compared.emplace_back(
