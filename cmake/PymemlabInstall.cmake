@@ -1,5 +1,6 @@
-# What `cmake --install` puts where: the program, the agent (core/record/agent), the library with its
-# headers as a CMake package (find_package(pymemlab), target pymemlab::pymemlab), the traces.
+# What `cmake --install` puts where: the program, the agent (core/record/agent), the traces, and two
+# libraries with their headers as a CMake package (find_package(pymemlab)): the modules, static, as
+# pymemlab::pymemlab, and the C API, shared, as pymemlab::pymem and for pkg-config.
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/pymemlab")
@@ -7,7 +8,14 @@ install(TARGETS pymemlab_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS pymemlab pymemlab_options EXPORT pymemlab ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT pymemlab NAMESPACE pymemlab:: FILE pymemlab-targets.cmake DESTINATION "${package_dir}")
 install(DIRECTORY core workloads DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/pymemlab"
-  FILES_MATCHING PATTERN "*.h" PATTERN "agent" EXCLUDE PATTERN "python" EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" PATTERN "agent" EXCLUDE PATTERN "capi" EXCLUDE PATTERN "python" EXCLUDE)
+install(TARGETS pymemlab_pymem_api EXPORT pymemlab-pymem LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(EXPORT pymemlab-pymem NAMESPACE pymemlab:: FILE pymemlab-pymem-targets.cmake DESTINATION "${package_dir}")
+install(FILES core/pymem/capi/pymem.h core/pymem/capi/pymem.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/pymemlab")
+set(pkg_config_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+file(RELATIVE_PATH prefix_from_pc "/prefix/${pkg_config_dir}" "/prefix")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/pymemlab.pc.in" "${PROJECT_BINARY_DIR}/pymemlab.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/pymemlab.pc" DESTINATION "${pkg_config_dir}")
 install(DIRECTORY traces/ DESTINATION "${CMAKE_INSTALL_DATADIR}/pymemlab/traces"
   FILES_MATCHING PATTERN "*.pmtrace")
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/pymemlab-config.cmake.in"

@@ -94,6 +94,35 @@ inline void free_in(PyMemAllocatorDomain domain, void* block) {
   }
 }
 
+// While it lives, every request fails in all domains; free works.
+class NoMemory {
+ public:
+  NoMemory() {
+    for (const auto domain : kDomains) {
+      PyMem_GetAllocator(domain, &below_[domain]);
+      PyMemAllocatorEx refusing = {
+          .ctx = &below_[domain],
+          .malloc = [](void*, std::size_t) -> void* { return nullptr; },
+          .calloc = [](void*, std::size_t, std::size_t) -> void* { return nullptr; },
+          .realloc = [](void*, void*, std::size_t) -> void* { return nullptr; },
+          .free =
+              [](void* ctx, void* ptr) {
+                const auto& below = *static_cast<PyMemAllocatorEx*>(ctx);
+                below.free(below.ctx, ptr);
+              }};
+      PyMem_SetAllocator(domain, &refusing);
+    }
+  }
+  NoMemory(const NoMemory&) = delete;
+  NoMemory& operator=(const NoMemory&) = delete;
+  ~NoMemory() {
+    for (const auto domain : kDomains) PyMem_SetAllocator(domain, &below_[domain]);
+  }
+
+ private:
+  std::array<PyMemAllocatorEx, 3> below_{};
+};
+
 // SplitMix64.
 class Series {
  public:

@@ -46,9 +46,9 @@ std::string statistics() {
 
 // What a program can see of its configuration.
 std::string observed_configuration() {
-  auto* block = static_cast<char*>(PyObject_Malloc(8));
-  const bool debug = block[-8] == 'o';
-  PyObject_Free(block);
+  PyMemAllocatorEx raw;
+  PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &raw);
+  const bool debug = raw.ctx != nullptr;  // libc's has none
   return std::string(statistics().empty() ? "malloc" : "pymalloc") + (debug ? "_debug" : "");
 }
 

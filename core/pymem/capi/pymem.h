@@ -42,8 +42,8 @@
 #define PYMEMLAB_API
 #endif
 
-/* Of an allocating function: which function frees its blocks. GCC 11 and later then warn where one
- * function sees both ends of a mix-up of domains (-Wmismatched-dealloc, on by default). */
+/* Of an allocating function: which function frees its blocks. GCC 11 and later then warn, with
+ * -Wall, where they see both ends of a mix-up of domains (-Wmismatched-dealloc). */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #define PYMEMLAB_FREED_BY(function) __attribute__((malloc(function, 1)))
 #else
