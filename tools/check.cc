@@ -222,6 +222,7 @@ std::function<int()> declare_check(CLI::App& app) {
       ->type_name("VERSION");
   app.add_option("--limit", command->options.limit,
                  "findings shown of each kind, and groups of blocks; all are counted")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_flag("--leaks", command->leaks,
                "blocks that are never freed are wrong, not only worth knowing");

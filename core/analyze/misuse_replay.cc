@@ -64,7 +64,9 @@ void MisuseReplay::resize(std::uint64_t number, const Operation& operation) {
     return allocate(number, operation);
   }
   newest_request_ = number;
-  const auto bytes = static_cast<std::size_t>(std::min(operation.size, kLargestBlock));
+  auto bytes = static_cast<std::size_t>(std::min(operation.size, kLargestBlock));
+  // glibc would free the block, which the C library of the trace did not.
+  if (operation.domain == Domain::libc && bytes == 0) bytes = 1;
   void* pointer = memory_.realloc(block.domain, block.pointer, bytes);
   block.bytes = operation.size;
   if (pointer == nullptr) return;

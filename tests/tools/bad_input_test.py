@@ -17,6 +17,7 @@ READERS = {
     "replay": lambda path, folder: ["replay", path, "--rounds", "1", "--samples", "10", "-c", "pymalloc",
                                     "--allow-debug-build", "-o", os.path.join(folder, "out.json")],
     "verify": lambda path, folder: ["verify", path],
+    "check": lambda path, folder: ["check", path],
 }
 
 
