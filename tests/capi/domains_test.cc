@@ -46,11 +46,12 @@ TEST_P(Domains, ContentsSurviveRandomRequests) {
 }
 
 TEST_P(Domains, BlocksHaveTheAlignmentPromised) {
-  const bool eight = has_pymalloc() && (std::string_view(profile()) == "3.6" ||
-                                        std::string_view(profile()) == "3.7.3");
-  EXPECT_EQ(PyMemLab_GetAlignment(PYMEM_DOMAIN_RAW), 16u);
-  EXPECT_EQ(PyMemLab_GetAlignment(PYMEM_DOMAIN_MEM), eight ? 8u : 16u);
-  EXPECT_EQ(PyMemLab_GetAlignment(PYMEM_DOMAIN_OBJ), eight ? 8u : 16u);
+  const bool small_classes = has_pymalloc() && (std::string_view(profile()) == "3.6" ||
+                                                std::string_view(profile()) == "3.7.3");
+  const std::size_t mem_and_obj = small_classes || has_mimalloc() ? 8 : 16;
+  EXPECT_EQ(PyMemLab_GetAlignment(PYMEM_DOMAIN_RAW), has_mimalloc_in_raw() ? 8u : 16u);
+  EXPECT_EQ(PyMemLab_GetAlignment(PYMEM_DOMAIN_MEM), mem_and_obj);
+  EXPECT_EQ(PyMemLab_GetAlignment(PYMEM_DOMAIN_OBJ), mem_and_obj);
   for (const auto domain : kDomains) {
     for (std::size_t size = 0; size < 1200; size += 7) {
       void* block = malloc_in(domain, size);

@@ -94,7 +94,7 @@ TEST_P(Examples, TheMixedUpReleaseIsFatalWhereTheBlockIsNotMallocs) {
                 std::not_fn(testing::ExitedWithCode(0)), "");
   };
   if (has_pymalloc()) is_fatal(48);
-  if (is_debug()) {
+  if (is_debug() || has_mimalloc()) {
     is_fatal(BUFSIZ);
   } else {
     EXPECT_EXIT((three_buffers_released_wrongly(BUFSIZ), std::exit(0)), testing::ExitedWithCode(0),

@@ -8,6 +8,8 @@ using capi::interpreter;
 
 namespace {
 
+constexpr size_t kMimallocAlignment = 8;  // of its smallest blocks
+
 bool is_domain(PyMemAllocatorDomain domain) noexcept {
   return domain == PYMEM_DOMAIN_RAW || domain == PYMEM_DOMAIN_MEM || domain == PYMEM_DOMAIN_OBJ;
 }
@@ -48,6 +50,10 @@ void PyObject_SetArenaAllocator(PyObjectArenaAllocator* allocator) {
 size_t PyMemLab_GetAlignment(PyMemAllocatorDomain domain) {
   if (!is_domain(domain)) return 0;
   Memory& memory = interpreter().memory();
-  const bool in_pools = domain != PYMEM_DOMAIN_RAW && memory.heap() != nullptr;
-  return in_pools ? memory.geometry().alignment : alignof(std::max_align_t);
+  const bool is_raw = domain == PYMEM_DOMAIN_RAW;
+  if (memory.heap() != nullptr && !is_raw) return memory.geometry().alignment;
+  if (memory.mimalloc() != nullptr && (!is_raw || memory.profile().mimalloc_serves_raw)) {
+    return kMimallocAlignment;
+  }
+  return alignof(std::max_align_t);
 }

@@ -317,16 +317,16 @@ PYMEMLAB_API void PyMemLab_Finalize(void);
 PYMEMLAB_API const char* PyMemLab_LastError(void);
 
 /* Writes what sys._debugmallocstats() does, without the free lists of types, in the profile's
- * words. 1: done. 0: pymalloc is not in use, or a foreign record hides it, and nothing was written.
- */
+ * words. 1: done. 0: neither pymalloc nor mimalloc is in use, or a foreign record hides it; nothing
+ * was written. */
 PYMEMLAB_API int PyMemLab_DebugMallocStats(FILE* out);
-/* sys.getallocatedblocks(): blocks that mem and obj have live, however large; 0 without pymalloc.
- */
+/* sys.getallocatedblocks(): blocks that mem and obj have live, however large. With mimalloc, those
+ * of the calling thread; with neither, 0. */
 PYMEMLAB_API Py_ssize_t PyMemLab_GetAllocatedBlocks(void);
 /* The alignment in bytes that every block of the domain has, unless a program's own allocator
- * serves it: 16, or 8 for mem and obj where pymalloc's size classes are 8 bytes apart (3.6
- * to 3.7.3). The same from initialisation to PyMemLab_Finalize. 0 for a number that is no domain.
- */
+ * serves it: 16, but 8 where pymalloc's size classes are 8 bytes apart (mem and obj, 3.6 to 3.7.3)
+ * or where mimalloc serves it. The same from initialisation to PyMemLab_Finalize. 0 for a number
+ * that is no domain. */
 PYMEMLAB_API size_t PyMemLab_GetAlignment(PyMemAllocatorDomain domain);
 /* The profiles there are, oldest first, ended by NULL. */
 PYMEMLAB_API const char* const* PyMemLab_ProfileNames(void);
