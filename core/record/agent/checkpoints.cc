@@ -44,7 +44,7 @@ void take_checkpoint() noexcept {
   fflush(g_stream);
   g_api.set_allocator(kObj, &current);
   constexpr auto kHead = static_cast<std::uint64_t>(ring::Kind::statistics);
-  emit_statistics(kHead | t_thread.what, g_text, g_bytes, allocated_blocks());
+  emit_statistics(kHead, g_text, g_bytes, allocated_blocks());
 }
 
 // Up to 3.11 the allocator's state is the process's and outlives the interpreter. From 3.12 on it
@@ -63,10 +63,10 @@ int on_audit_event(const char* event, void*, void*) noexcept {
 void watch_end() noexcept {
   g_watches_end = true;
   if (g_api.add_audit_hook == nullptr) return;
-  const std::uint64_t before = t_thread.what;
-  t_thread.what &= ~ring::kDepthMask;
+  const std::uint64_t depth = t_thread.what & ring::kDepthMask;
+  t_thread.what -= depth;
   g_api.add_audit_hook(on_audit_event, nullptr);
-  t_thread.what = before;
+  t_thread.what += depth;
 }
 
 __attribute__((destructor)) void at_exit() noexcept {

@@ -23,8 +23,9 @@ unsigned g_installations;
 
 PythonApi g_api;
 ArenaRecord g_arena;
-// 3.12+: the one interpreter there is, as long as there is only one.
-void* g_only_interpreter;
+// 3.12+: the first interpreter, and whether there has been another.
+void* g_first_interpreter;
+std::atomic<bool> g_has_several;
 std::atomic<bool> g_settled;
 
 constexpr std::uint64_t head(Kind kind, unsigned domain, std::uint64_t size) noexcept {
@@ -40,43 +41,42 @@ class Inside {
   Inside& operator=(const Inside&) = delete;
 };
 
-void identify_interpreter(void* newest) noexcept {
-  if (newest == nullptr) return;
-  if (g_only_interpreter == nullptr) g_only_interpreter = newest;
+void identify_interpreter() noexcept {
   void* state = g_api.current_thread();
   if (state == nullptr) return;
   void* interpreter = g_api.interpreter_of(state);
   const std::int64_t id = g_api.interpreter_id(interpreter);
   if (id == t_thread.interpreter_id) return;
   t_thread.interpreter_id = id;
-  t_thread.what = (t_thread.what & ring::kDepthMask) |
+  t_thread.what = (t_thread.what & (ring::kDepthMask | ring::kLapBit)) |
                   std::uint64_t{allocator_identity(g_api, interpreter)} << ring::kInterpreterShift;
 }
 
-// Up to 3.11 there is one allocator state for all, and `TellInterpreters` is false. From 3.12 on,
-// raw requests need no thread state and keep what the thread's last event said.
-template <unsigned kDomain, bool kTellInterpreters>
-inline void note_interpreter() noexcept {
-  if constexpr (kTellInterpreters && kDomain != kRaw) {
-    void* newest = g_api.newest_interpreter();
-    if (newest != g_only_interpreter || t_thread.interpreter_id != 0) [[unlikely]] {
-      identify_interpreter(newest);
-    }
+// Up to 3.11 there is one allocator state for all. From 3.12 on an interpreter may have its own,
+// and asks for an arena before it has a block: that is when to look. From then on every event of
+// mem and obj tells whose it is; raw requests need no thread state and keep what the thread's last
+// one said.
+void look_for_interpreters() noexcept {
+  if (!g_api.tells_interpreters()) return;
+  void* newest = g_api.newest_interpreter();
+  if (g_first_interpreter == nullptr) g_first_interpreter = newest;
+  if (newest != g_first_interpreter && !g_has_several.exchange(true)) {
+    ask_at_every_event(identify_interpreter);
   }
+  if (g_has_several.load(std::memory_order_relaxed)) identify_interpreter();
 }
 
 inline void emit_sized(Kind kind, unsigned domain, std::uint64_t size,
                        const void* address) noexcept {
   if (size < ring::kWideSize) [[likely]]
-    return emit(head(kind, domain, size) | t_thread.what, address);
-  emit_wide(head(kind, domain, 0) | t_thread.what, address, size);
+    return emit(head(kind, domain, size), address);
+  emit_wide(head(kind, domain, 0), address, size);
 }
 
-template <unsigned kDomain, bool kTellInterpreters>
+template <unsigned kDomain>
 struct Hook {
   static void* malloc(void* ctx, std::size_t size) {
     const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
-    note_interpreter<kDomain, kTellInterpreters>();
     void* block = nullptr;
     {
       const Inside inside;
@@ -88,23 +88,21 @@ struct Hook {
 
   static void* calloc(void* ctx, std::size_t count, std::size_t size) {
     const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
-    note_interpreter<kDomain, kTellInterpreters>();
     void* block = nullptr;
     {
       const Inside inside;
       block = inner.calloc(inner.ctx, count, size);
     }
     if (count == 1 && size < ring::kWideSize) {
-      emit(head(Kind::calloc, kDomain, size) | t_thread.what, block);
+      emit(head(Kind::calloc, kDomain, size), block);
     } else {
-      emit_wide(head(Kind::calloc, kDomain, 0) | t_thread.what, block, count, size);
+      emit_wide(head(Kind::calloc, kDomain, 0), block, count, size);
     }
     return block;
   }
 
   static void* realloc(void* ctx, void* block, std::size_t size) {
     const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
-    note_interpreter<kDomain, kTellInterpreters>();
     if (block != nullptr) emit_sized(Kind::realloc_begin, kDomain, size, block);
     void* moved = nullptr;
     {
@@ -112,7 +110,7 @@ struct Hook {
       moved = inner.realloc(inner.ctx, block, size);
     }
     if (block != nullptr) {
-      emit(head(Kind::realloc_end, kDomain, 0) | t_thread.what, moved);
+      emit(head(Kind::realloc_end, kDomain, 0), moved);
     } else {
       emit_sized(Kind::realloc_null, kDomain, size, moved);
     }
@@ -121,8 +119,7 @@ struct Hook {
 
   static void free(void* ctx, void* block) {
     const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
-    note_interpreter<kDomain, kTellInterpreters>();
-    emit(head(Kind::free, kDomain, 0) | t_thread.what, block);
+    emit(head(Kind::free, kDomain, 0), block);
     const Inside inside;
     inner.free(inner.ctx, block);
   }
@@ -134,6 +131,7 @@ struct Hook {
 
 void* arena_alloc(void* ctx, std::size_t size) {
   restore_hooks();
+  look_for_interpreters();
   before_arena_request((t_thread.what & ring::kDepthMask) != 0);
   void* arena = g_arena.alloc(ctx, size);
   emit_sized(Kind::arena_alloc, 0, size, arena);
@@ -145,22 +143,16 @@ void arena_free(void* ctx, void* arena, std::size_t size) {
   g_arena.free(ctx, arena, size);
 }
 
-template <bool kTellInterpreters>
-void install_domains() noexcept {
+void install_all_domains() noexcept {
   std::array<AllocatorRecord, kDomains>& inner = g_installed[g_installations].inner;
-  std::array<AllocatorRecord, kDomains> ours = {
-      Hook<kRaw, kTellInterpreters>::record(&inner[kRaw]),
-      Hook<kMem, kTellInterpreters>::record(&inner[kMem]),
-      Hook<kObj, kTellInterpreters>::record(&inner[kObj])};
+  std::array<AllocatorRecord, kDomains> ours = {Hook<kRaw>::record(&inner[kRaw]),
+                                                Hook<kMem>::record(&inner[kMem]),
+                                                Hook<kObj>::record(&inner[kObj])};
   for (int domain = 0; domain < kDomains; ++domain) {
     g_api.get_allocator(domain, &inner[static_cast<std::size_t>(domain)]);
     g_api.set_allocator(domain, &ours[static_cast<std::size_t>(domain)]);
   }
   ++g_installations;
-}
-
-void install_all_domains() noexcept {
-  g_api.tells_interpreters() ? install_domains<true>() : install_domains<false>();
 }
 
 bool is_ours(int domain) noexcept {
@@ -185,7 +177,7 @@ const AllocatorRecord& below_object_hook() noexcept {
 }
 
 bool is_alone(const PythonApi& api) noexcept {
-  return !api.tells_interpreters() || api.newest_interpreter() == g_only_interpreter;
+  return !api.tells_interpreters() || api.newest_interpreter() == g_first_interpreter;
 }
 
 bool are_hooks_installed() noexcept { return g_installations != 0; }

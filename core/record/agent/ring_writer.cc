@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace pymemlab::agent {
@@ -31,6 +32,7 @@ enum class Phase : std::uint32_t {
 std::atomic<Phase> g_phase;
 ring::Header* (*g_claim)() noexcept;
 std::atomic<std::uint32_t> g_threads;
+std::atomic<void (*)() noexcept> g_ask;
 // The first position that the writers share: 0 while there is one writer, 1 while the cursor is
 // being taken from it.
 std::atomic<std::uint64_t> g_shared_from;
@@ -48,6 +50,24 @@ class ErrnoKept {
  private:
   int saved_;
 };
+
+// For any position, whoever's.
+void commit(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
+  auto* record = reinterpret_cast<ring::Record*>(g_records + position % ring::kRingBytes);
+  store(record, (what & ~ring::kLapBit) | (position & ring::kLapBit), where);
+}
+
+// Where the lap ends that holds `position`.
+constexpr std::uint64_t lap_end(std::uint64_t position) noexcept {
+  return position - position % ring::kRingBytes + ring::kRingBytes;
+}
+
+// Readies the owner of the plain cursor for the lap that holds `next`. The limit is up to the
+// caller.
+void enter_lap(Thread& thread, std::uint64_t next) noexcept {
+  thread.base = reinterpret_cast<std::uintptr_t>(g_records) - (next - next % ring::kRingBytes);
+  thread.what = (thread.what & ~ring::kLapBit) | (next & ring::kLapBit);
+}
 
 bool is_recording() noexcept { return g_phase.load(std::memory_order_acquire) == Phase::recording; }
 
@@ -143,8 +163,10 @@ std::uint64_t settle_plain(Thread& thread, std::uint64_t position, unsigned coun
     end_recording(thread, position);
     return 0;
   }
+  const std::uint64_t next = last + sizeof(ring::Record);
+  enter_lap(thread, next);
   // Fails when the cursor is taken away just now: the next event will notice.
-  if (limit != 0) g_owner->limit.compare_exchange_strong(limit, room);
+  if (limit != 0) g_owner->limit.compare_exchange_strong(limit, std::min(room, lap_end(next)));
   return position;
 }
 
@@ -181,6 +203,7 @@ void start_writing(Thread& thread, ring::Header* header) noexcept {
   if (is_main_thread &&
       syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
     thread.next.store(ring::kFirstPosition);
+    enter_lap(thread, ring::kFirstPosition);
     thread.limit.store(ring::kFirstPosition + ring::kRingBytes);
     thread.mode = Mode::alone;
   } else {
@@ -237,8 +260,19 @@ std::uint64_t take_slow(Thread& thread, std::uint64_t position, unsigned count) 
   }
 }
 
+// The event with the interpreter that the thread is in now.
+std::uint64_t identified(std::uint64_t what) noexcept {
+  constexpr std::uint64_t kInterpreter = std::uint64_t{ring::kMostInterpreters}
+                                         << ring::kInterpreterShift;
+  const auto ask = g_ask.load(std::memory_order_relaxed);
+  const bool is_raw = (what >> ring::kDomainShift & 3u) == 0;
+  if (ask == nullptr || is_raw) return what;
+  ask();
+  return (what & ~kInterpreter) | (t_thread.what & kInterpreter);
+}
+
 // A record and the `count` values that follow it.
-void commit_with_values(std::uint64_t what, std::uint64_t where, const std::uint64_t* values,
+void commit_with_values(std::uint64_t event, std::uint64_t where, const std::uint64_t* values,
                         unsigned count) noexcept {
   std::uint64_t position = advance(t_thread, count + 1);
   const std::uint64_t end = position + (count + 1) * sizeof(ring::Record);
@@ -251,12 +285,12 @@ void commit_with_values(std::uint64_t what, std::uint64_t where, const std::uint
     commit(position + i * sizeof(ring::Record), static_cast<std::uint64_t>(ring::Kind::wide),
            values[i - 1]);
   }
-  commit(position, what, where | t_thread.where);
+  commit(position, identified(event | t_thread.what), where | t_thread.where);
 }
 
-void commit_wide(std::uint64_t what, const void* address, const std::uint64_t* values,
+void commit_wide(std::uint64_t event, const void* address, const std::uint64_t* values,
                  unsigned count) noexcept {
-  commit_with_values(what | ring::kWideSize << ring::kSizeShift,
+  commit_with_values(event | ring::kWideSize << ring::kSizeShift,
                      reinterpret_cast<std::uint64_t>(address), values, count);
 }
 
@@ -264,30 +298,35 @@ void commit_wide(std::uint64_t what, const void* address, const std::uint64_t* v
 
 void emit_slow(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
   const std::uint64_t settled = take_slow(t_thread, position, 1);
-  if (settled != 0) commit(settled, what, where | t_thread.where);
+  if (settled != 0) commit(settled, identified(what), where | t_thread.where);
 }
 
-void emit_wide(std::uint64_t what, const void* address, std::uint64_t value) noexcept {
-  commit_wide(what, address, &value, 1);
+void emit_wide(std::uint64_t event, const void* address, std::uint64_t value) noexcept {
+  commit_wide(event, address, &value, 1);
 }
 
-void emit_wide(std::uint64_t what, const void* address, std::uint64_t count,
+void emit_wide(std::uint64_t event, const void* address, std::uint64_t count,
                std::uint64_t size) noexcept {
   const std::uint64_t both[] = {count, size};
-  commit_wide(what, address, both, 2);
+  commit_wide(event, address, both, 2);
 }
 
-void emit_statistics(std::uint64_t what, const char* text, std::size_t bytes,
+void emit_statistics(std::uint64_t event, const char* text, std::size_t bytes,
                      std::uint64_t allocated_blocks) noexcept {
   std::uint64_t values[ring::kMostStatisticsBytes / sizeof(std::uint64_t)] = {};
   std::memcpy(values, text, bytes);
   const auto count = static_cast<unsigned>((bytes + sizeof values[0] - 1) / sizeof values[0]);
-  commit_with_values(what | bytes << ring::kSizeShift, allocated_blocks, values, count);
+  commit_with_values(event | bytes << ring::kSizeShift, allocated_blocks, values, count);
 }
 
 void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept {
   g_claim = claim;
   g_phase.store(Phase::armed);
+}
+
+void ask_at_every_event(void (*ask)() noexcept) noexcept {
+  g_ask.store(ask);
+  if (is_recording() && t_thread.mode == Mode::alone) hand_over();
 }
 
 void stop_in_child() noexcept {

@@ -26,11 +26,13 @@ enum class Mode : std::uint32_t {
 
 // What the agent knows of a thread. The cursor is there in every thread, so that the fast path asks
 // one question only: in all but its owner `limit` is 0, and so is it once the cursor was taken
-// away.
+// away. It never lies beyond the end of the lap, so that `base` and the parity hold up to there.
 struct Thread {
-  std::uint64_t what;                // in every record of this thread: its interpreter, its depth
+  std::uint64_t what;  // in every record of this thread: its interpreter, its depth; the lap's
+                       // parity, which counts only while the thread owns the cursor
   std::atomic<std::uint64_t> next;   // the plain cursor
   std::atomic<std::uint64_t> limit;  // the first position that may not be written yet
+  std::uintptr_t base;               // base + position is the record's place in this lap
   std::uint64_t where;               // its number, shifted; the owner of the cursor has 0
   std::int64_t interpreter_id;
   Mode mode;
@@ -38,39 +40,45 @@ struct Thread {
 extern constinit thread_local Thread t_thread __attribute__((tls_model("initial-exec")));
 extern constinit std::byte* g_records;
 
-inline void commit(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
-  auto* record = reinterpret_cast<ring::Record*>(g_records + (position & (ring::kRingBytes - 1)));
+inline void store(ring::Record* record, std::uint64_t what, std::uint64_t where) noexcept {
   __atomic_store_n(&record->where, where, __ATOMIC_RELAXED);
-  __atomic_store_n(&record->what, what | (position & ring::kLapBit), __ATOMIC_RELEASE);
+  __atomic_store_n(&record->what, what, __ATOMIC_RELEASE);
 }
 
-// Everything but the fast path of emit. `position` is what the plain cursor gave.
+// Everything but the fast path of emit. `position` is what the plain cursor gave; `what` has all
+// but the right parity.
 void emit_slow(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept;
 
-inline void emit(std::uint64_t what, const void* address) noexcept {
+// An event: its kind, domain and size; the thread adds the rest.
+inline void emit(std::uint64_t event, const void* address) noexcept {
+  const std::uint64_t what = event | t_thread.what;
   const std::uint64_t where = reinterpret_cast<std::uint64_t>(address);
   const std::uint64_t position = t_thread.next.load(std::memory_order_relaxed);
   t_thread.next.store(position + sizeof(ring::Record), std::memory_order_relaxed);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (position >= t_thread.limit.load(std::memory_order_relaxed)) [[unlikely]]
     return emit_slow(position, what, where);
-  commit(position, what, where);
+  store(reinterpret_cast<ring::Record*>(t_thread.base + position), what, where);
 }
 
 // An event whose size does not fit: its record, then one or two (calloc) that hold the exact
 // values.
-void emit_wide(std::uint64_t what, const void* address, std::uint64_t value) noexcept;
-void emit_wide(std::uint64_t what, const void* address, std::uint64_t count,
+void emit_wide(std::uint64_t event, const void* address, std::uint64_t value) noexcept;
+void emit_wide(std::uint64_t event, const void* address, std::uint64_t count,
                std::uint64_t size) noexcept;
 
 // A statistics text (ring.h). `bytes` <= ring::kMostStatisticsBytes.
-void emit_statistics(std::uint64_t what, const char* text, std::size_t bytes,
+void emit_statistics(std::uint64_t event, const char* text, std::size_t bytes,
                      std::uint64_t allocated_blocks) noexcept;
 
 // From here on the first event of the process calls `claim`, which returns the ring to write to, or
 // null if the process is not to be recorded. A thread that makes it becomes the owner of the plain
 // cursor if it is the main one, whose memory stays when it ends.
 void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept;
+// From here on `ask` is called, from the thread that makes it, before each event of mem and obj, to
+// bring the interpreter in t_thread up to date. The plain cursor, whose fast path asks nothing, is
+// given up.
+void ask_at_every_event(void (*ask)() noexcept) noexcept;
 // In a forked child: the ring is the parent's.
 void stop_in_child() noexcept;
 // Whether events are, or would be, recorded.
