@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/analyze/finding.h"
+#include "core/base/units.h"
 #include "core/pymem/memory.h"
 #include "core/replay/arena_source.h"
 
@@ -26,7 +27,7 @@ class MisuseReplay {
  public:
   // No block is made larger than this, whatever the trace says: only whether it exceeds the small
   // limit decides where it lies.
-  static constexpr std::uint64_t kLargestBlock = 64 * 1024;
+  static constexpr std::uint64_t kLargestBlock = 64 * kKiB;
 
   MisuseReplay(const Profile& profile, const Geometry& geometry,
                const Configuration& configuration);
