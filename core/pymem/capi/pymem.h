@@ -122,7 +122,12 @@ PYMEMLAB_API void* PyObject_Realloc(void* ptr, size_t size);
 /* ---- Replacing allocators ---------------------------------------------------------------------
  */
 
+/* In C++ the type is given, so that a number that is no domain is a value too, as it is in C. */
+#ifdef __cplusplus
+typedef enum : unsigned int {
+#else
 typedef enum {
+#endif
   PYMEM_DOMAIN_RAW = 0, /* PyMem_RawMalloc and its kin: must work without the GIL */
   PYMEM_DOMAIN_MEM = 1,
   PYMEM_DOMAIN_OBJ = 2
