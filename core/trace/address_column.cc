@@ -18,7 +18,8 @@ void AddressColumn::decode(ChunkReader& chunk, const EventsHead& head, EventBatc
   const std::size_t word_bytes =
       chunk.column(kEventsAddressWords, tokens * kVarintMaxBytes, words_);
   if ((head.flags & kAddressesAfresh) != 0) model_.start_afresh();
-  if (tokens == 0) return;
+  // Without tokens there is no address to be had, but blocks that are freed are still remembered.
+  if (tokens == 0) return note_frees(batch);
   batch.addresses.resize(tokens);
   words_left_ = VarintReader(words_.data(), word_bytes);
   const std::uint64_t* wide = batch.wide.data();
@@ -37,6 +38,12 @@ void AddressColumn::decode(ChunkReader& chunk, const EventsHead& head, EventBatc
     wide += event.wide_words();
   }
   if (!valid || returned != tokens || words_left_.failed() || !words_left_.at_end()) refuse(chunk);
+}
+
+void AddressColumn::note_frees(const EventBatch& batch) {
+  for (const Event event : batch.events) {
+    if (event.kind() == EventKind::free && event.slot() != kNoSlot) model_.freed(event.slot());
+  }
 }
 
 bool AddressColumn::decode_one(Event event, const std::uint64_t* wide, std::uint8_t token,

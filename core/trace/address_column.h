@@ -19,6 +19,7 @@ class AddressColumn {
   void restore(const std::vector<LiveBlock>& blocks);
 
  private:
+  void note_frees(const EventBatch& batch);
   bool decode_one(Event event, const std::uint64_t* wide, std::uint8_t token,
                   std::uint64_t& address);
 

@@ -89,6 +89,30 @@ TEST(TraceRoundTrip, KeepsTheAddressesOfABlockThatIsFreedTwice) {
   EXPECT_EQ(back.operations[4].address, 4128u);
 }
 
+// A recorder that writes a chunk a second may write one in which nothing is allocated.
+TEST(TraceRoundTrip, KeepsTheAddressesBehindAChunkOfFreesAlone) {
+  const std::string path = scratch("frees.pmtrace");
+  TraceWriter writer = TraceWriter::create(path, {}, {.addresses = true});
+  const auto allocate = [&writer](std::uint64_t address) {
+    return writer.append({.domain = Domain::obj, .size = 72, .address = address});
+  };
+  std::vector<Slot> slots;
+  for (std::uint64_t i = 0; i < 20; ++i) slots.push_back(allocate(0x10000 + 0x1000 * i));
+  writer.free(Domain::obj, slots[3]);
+  writer.flush_chunk();
+  for (const std::size_t i : {5u, 9u, 2u}) writer.free(Domain::obj, slots[i]);
+  writer.flush_chunk();
+  const std::vector<std::uint64_t> again = {0x12000, 0x19000, 0x15000, 0x13000};
+  for (const std::uint64_t address : again) (void)allocate(address);
+  writer.finish();
+
+  const ReadBack back = read_all(path, {.addresses = true});
+  ASSERT_EQ(back.operations.size(), 28u);
+  for (std::size_t i = 0; i < again.size(); ++i) {
+    EXPECT_EQ(back.operations[24 + i].address, again[i]) << i;
+  }
+}
+
 TEST(TraceRoundTrip, StartsAtAKeyChunkWithTheLiveSet) {
   const Stream stream = random_stream({.events = 40'000, .seed = 5, .live_about = 20});
   const std::string path = scratch("keys.pmtrace");
