@@ -37,7 +37,7 @@ pc_file=$(find "$work/prefix" -name pymemlab.pc)
 export PKG_CONFIG_PATH=${pc_file%/*}
 library=$(find "$work/prefix" -name libpymemlab-pymem.so)
 export LD_LIBRARY_PATH=${library%/*}
-read -r -a flags <<<"$(pkg-config --cflags --libs pymemlab)"
+read -r -a flags <<<"$(pkg-config --cflags --libs pymemlab) ${CFLAGS:-}"
 cc -std=c11 -Wall -Wextra -pedantic -Werror "$source/program.c" "${flags[@]}" -o "$work/program"
 try_program "$work/program"
 
