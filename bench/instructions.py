@@ -4,8 +4,9 @@ nothing, with the model, and with the real pymalloc of every libpython on the ma
 
     bench/instructions.py build/release/bench/replay_bench traces/*.pmtrace
 
-Prints a table of instructions an event net of the empty loop, the ratio of the model to the fastest
-real one, and where the model's go. Needs valgrind. A trace takes some minutes.
+Prints for every version the instructions an event, net of the empty loop, of the real one and of
+the model with that version's profile, their ratio, and where the newest model's go. Needs valgrind.
+A trace takes some minutes.
 """
 import csv
 import glob
@@ -28,16 +29,22 @@ def libpythons():
     return sorted(found.items(), key=lambda row: [int(n) for n in re.findall(r"\d+", row[0])])
 
 
-def count(bench, trace, target, library=None):
+def series(version):
+    return re.match(r"\d+\.\d+", version).group(0)
+
+
+def count(bench, trace, target, library=None, profile=None):
     """Instructions in the loop and below it per event, and the profile's file."""
-    profile = tempfile.NamedTemporaryFile(suffix=".callgrind", delete=False).name
+    output = tempfile.NamedTemporaryFile(suffix=".callgrind", delete=False).name
     environment = dict(os.environ)
     environment.pop("PYMEMLAB_LIBPYTHON", None)
     if library:
         environment["PYMEMLAB_LIBPYTHON"] = library
+    if profile:
+        environment["PYMEMLAB_PROFILE"] = profile
     stem = os.path.splitext(os.path.basename(trace))[0]
     done = subprocess.run(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + profile,
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + output,
          "--toggle-collect=*replay*Touch*", bench, "--benchmark_format=csv",
          "--benchmark_min_time=0.000001", "--benchmark_filter=/%s/%s$" % (stem, target), trace],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
@@ -47,7 +54,7 @@ def count(bench, trace, target, library=None):
     if done.returncode != 0 or not collected or not rows:
         sys.exit("instructions: %s of %s did not run:\n%s" % (target, stem, done.stderr[-2000:]))
     events = float(rows[0]["events"]) * int(rows[0]["iterations"])
-    return int(collected.group(1)) / events, profile, events
+    return int(collected.group(1)) / events, output, events
 
 
 def functions(profile, events):
@@ -70,16 +77,13 @@ def main():
     bench, traces = sys.argv[1], sys.argv[2:]
     for trace in traces:
         empty, _, _ = count(bench, trace, "null")
-        model, profile, events = count(bench, trace, "pymalloc")
         print("%s: empty loop %.1f" % (os.path.basename(trace), empty))
-        print("  %-16s %6.1f" % ("model", model - empty))
-        fastest = None
+        print("  %-14s %6s %6s %6s" % ("", "real", "model", "ratio"))
         for name, library in libpythons():
             real = count(bench, trace, "libpython", library)[0] - empty
-            fastest = min(fastest or real, real)
-            print("  %-16s %6.1f" % (name, real))
-        if fastest:
-            print("  model / fastest real: %.2f" % ((model - empty) / fastest))
+            model, profile, events = count(bench, trace, "pymalloc", None, series(name))
+            model -= empty
+            print("  %-14s %6.1f %6.1f %6.2f" % (name, real, model, model / real))
         print("  where the model's are, the loop's own included:")
         for instructions, name in functions(profile, events)[:14]:
             print("    %6.2f %s" % (instructions, name))

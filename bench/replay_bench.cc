@@ -3,6 +3,8 @@
 //
 //   PYMEMLAB_LIBPYTHON=/usr/lib/libpython3.12.so replay_bench traces/*.pmtrace
 //
+// The model's profile is 3.11, or what PYMEMLAB_PROFILE names.
+//
 // One iteration replays the first two million issued events of a trace and then frees what is live;
 // time is per event. Real and model's arenas come from the same source. A process holds one
 // CPython.
@@ -97,7 +99,8 @@ void run_model(benchmark::State& state, const Stretch& stretch,
                const Configuration& configuration) {
   ArenaSource source({.policy = ArenaResidue::Policy::random, .seed = 1}, {});
   MemoryOptions options;
-  options.profile = &profile_named("3.11");
+  const char* profile = std::getenv("PYMEMLAB_PROFILE");
+  options.profile = &profile_named(profile == nullptr ? "3.11" : profile);
   options.configuration = &configuration;
   options.arenas = source.record();
   Memory memory(options);
