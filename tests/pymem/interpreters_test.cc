@@ -1,63 +1,55 @@
-// The model's debug blocks and failure texts against every CPython on this machine.
+// The model against every CPython on this machine: blocks, dumps and fatal errors, the PYTHONMALLOC
+// table, reports, tracemalloc. interpreter_script.py does in them what is done here in the model.
+#include "tests/interpreters.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <nlohmann/json.hpp>
 #include <regex>
-#include <set>
-#include <sstream>
 
+#include "core/base/input_error.h"
+#include "core/pymem/freed.h"
+#include "core/pymem/start_up.h"
+#include "core/pymem/tracemalloc.h"
+#include "tests/command.h"
 #include "tests/pymem/memory_fixture.h"
+#include "tests/pymem/misuses.h"
 
 namespace pymemlab {
 namespace {
 
-// Does in the interpreter what model_bytes() and model_failure() do in the model.
-constexpr std::string_view kScript = R"(
-import ctypes, resource, sys
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-api = ctypes.pythonapi
-SIZE, POINTER = ctypes.c_size_t, ctypes.c_void_p
-FUNCTIONS = {'Malloc': (POINTER, [SIZE]), 'Calloc': (POINTER, [SIZE, SIZE]),
-             'Realloc': (POINTER, [POINTER, SIZE]), 'Free': (None, [POINTER])}
-PREFIX = {'raw': 'PyMem_Raw', 'mem': 'PyMem_', 'obj': 'PyObject_'}
-def call(domain, name, *arguments):
-    function = getattr(api, PREFIX[domain] + name)
-    function.restype, function.argtypes = FUNCTIONS[name]
-    return function(*arguments)
-def show(block, before, size, after=8):
-    print(ctypes.string_at(block - before, before + size + after).hex())
-def number(at):
-    return int.from_bytes(ctypes.string_at(at, 8), 'big')
-what = sys.argv[1]
-if what == 'bytes':
-    for domain in 'raw', 'mem', 'obj':
-        for size in 0, 5, 40, 488:
-            show(call(domain, 'Malloc', size), 16, size)
-        show(call(domain, 'Calloc', 3, 4), 16, 12)
-        for old, new in (5, 9), (9, 5), (128, 130), (300, 400), (400, 300):
-            block = call(domain, 'Malloc', old)
-            ctypes.memset(block, 0x77, old)
-            show(call(domain, 'Realloc', block, new), 16, new)
-    show(call('obj', 'Malloc', 600), 32, 600)
-elif what == 'serials':
-    block = call('obj', 'Malloc', 600)
-    print(number(block + 600 + 8) - number(block + 600 + 24))
-elif what == 'overrun':
-    block = call('mem', 'Malloc', 16)
-    ctypes.memset(block + 16, 0x78, 1)
-    call('mem', 'Free', block)
-elif what == 'underrun':
-    block = call('obj', 'Malloc', 20)
-    ctypes.memset(block, 0x41, 20)
-    ctypes.memset(block - 1, 0x7a, 1)
-    call('obj', 'Realloc', block, 30)
-elif what == 'mixup':
-    call('raw', 'Free', call('mem', 'Malloc', 16))
-)";
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+class Interpreters : public testing::TestWithParam<Interpreter> {
+ protected:
+  const Interpreter& python = GetParam();
+  const Profile& profile = profile_of_version(GetParam().version);
+
+  // The interpreter with those options and words, in an environment that says nothing else of
+  // memory.
+  [[nodiscard]] CommandResult run(std::vector<std::string> words,
+                                  const Environment& environment) const {
+    words.insert(words.begin(), python.path);
+    CommandOptions options;
+    for (const auto* name : {"PYTHONMALLOC", "PYTHONMALLOCSTATS", "PYTHONDEVMODE",
+                             "PYTHONTRACEMALLOC", "PYTHONHOME", "PYTHONPATH"}) {
+      options.environment.emplace_back(name, kUnset);
+    }
+    options.environment.insert(options.environment.end(), environment.begin(), environment.end());
+    return ::pymemlab::run(words, options);
+  }
+  [[nodiscard]] CommandResult script(const std::string& what, const std::string& allocator) const {
+    return run({"-S", script_path(), what}, {{"PYTHONMALLOC", allocator}});
+  }
+  static std::string script_path() {
+    return std::string(std::getenv("PYMEMLAB_SOURCE")) + "/tests/pymem/interpreter_script.py";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(OfThisMachine, Interpreters, testing::ValuesIn(interpreters()),
+                         [](const auto& info) { return info.param.test_name(); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Interpreters);
 
 // A block's bytes from `before` its start to the end of its guards; the block is freed.
 std::string shown(Memory& memory, Domain domain, void* block, std::size_t before,
@@ -87,138 +79,164 @@ std::string model_bytes(Memory& memory) {
   return text + shown(memory, Domain::obj, memory.malloc(Domain::obj, 600), 32, 600);
 }
 
-void model_failure(Memory& memory, std::string_view what) {
-  if (what == "overrun") {
-    auto* block = bytes_of(memory.malloc(Domain::mem, 16));
-    block[16] = 0x78;
-    memory.free(Domain::mem, block);
-  } else if (what == "underrun") {
-    auto* block = bytes_of(memory.malloc(Domain::obj, 20));
-    fill(block, 0x41, 20);
-    block[-1] = 0x7a;
-    static_cast<void>(memory.realloc(Domain::obj, block, 30));
-  } else {
-    memory.free(Domain::raw, memory.malloc(Domain::mem, 16));
-  }
+TEST_P(Interpreters, GuardAndPaintBlocksAsTheModelDoes) {
+  Memory memory(options_for(profile, "pymalloc_debug"));
+  EXPECT_EQ(script("bytes", "pymalloc_debug").out, model_bytes(memory));
 }
 
-std::string output_of(const std::string& command) {
-  std::FILE* pipe = ::popen(command.c_str(), "r");
-  std::string text;
-  for (int c; pipe != nullptr && (c = std::fgetc(pipe)) != EOF;) text += static_cast<char>(c);
-  if (pipe != nullptr) ::pclose(pipe);
-  return text;
+TEST_P(Interpreters, NumberBlocksThatAreWrappedTwiceAsTheModelDoes) {
+  if (profile.serial == Serial::none) GTEST_SKIP() << "its blocks have no numbers";
+  Memory memory(options_for(profile, "pymalloc_debug"));
+  auto* block = bytes_of(memory.malloc(Domain::obj, 600));
+  const int difference = block[600 + 15] - block[600 + 31];
+  memory.free(Domain::obj, block);
+  EXPECT_EQ(script("serials", "pymalloc_debug").out, fmt::format("{}\n", difference));
 }
 
-struct Interpreter {
-  std::string path;
-  std::string version;
-};
-
-// Every CPython 3.6 or later with ctypes on the PATH or among pyenv's versions, each once.
-std::vector<Interpreter> interpreters() {
-  namespace fs = std::filesystem;
-  std::vector<fs::path> folders;
-  std::istringstream path(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "");
-  for (std::string folder; std::getline(path, folder, ':');) folders.emplace_back(folder);
-  const char* home = std::getenv("HOME");
-  const char* pyenv = std::getenv("PYENV_ROOT");
-  const fs::path root = pyenv != nullptr ? fs::path(pyenv) : fs::path(home ? home : "/") / ".pyenv";
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(root / "versions", ignored)) {
-    folders.push_back(entry.path() / "bin");
-  }
-
-  std::vector<Interpreter> found;
-  std::set<std::string> seen;
-  for (const fs::path& folder : folders) {
-    const std::string python = (folder / "python3").string();
-    if (!fs::exists(python, ignored)) continue;
-    std::istringstream answer(output_of(fmt::format(
-        "'{}' -c 'import ctypes, platform, sys; print(platform.python_implementation(), "
-        "sys.executable, platform.python_version())' 2>/dev/null",
-        python)));
-    std::string implementation;
-    Interpreter interpreter;
-    answer >> implementation >> interpreter.path >> interpreter.version;
-    if (implementation != "CPython") continue;
-    if (seen.insert(fs::weakly_canonical(interpreter.path, ignored).string()).second) {
-      found.push_back(interpreter);
+TEST_P(Interpreters, SayOfEveryMisuseWhatTheModelSays) {
+  // Behind the line of the current thread come Python's frames and foreign modules, and no more.
+  const std::regex whole(
+      "([^]*\nCurrent thread 0x[0-9a-f]{16} \\(most recent call first\\):\n"
+      "(  File \"[^\"]*\", line [0-9]+ in [^\n]*\n)+(\nExtension modules: [^\n]*\n)?)?");
+  std::vector<std::string> allocators = {"debug", "pymalloc_debug", "malloc_debug"};
+  if (profile.knows_mimalloc) allocators.emplace_back("mimalloc_debug");
+  for (const std::string& allocator : allocators) {
+    const auto outcomes = nlohmann::json::parse(script("misuses", allocator).out);
+    ASSERT_EQ(outcomes.size(), misuses().size());
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      const Misuse& misuse = misuses()[i];
+      const auto said = outcomes[i].at("err").get<std::string>();
+      const CommandResult model = outcome_of(misuse, profile, allocator);
+      SCOPED_TRACE(fmt::format("PYTHONMALLOC={} {}", allocator, misuse.name));
+      ASSERT_EQ(outcomes[i].at("name"), misuse.name);
+      EXPECT_EQ(masked(said), masked(model.err));
+      EXPECT_EQ(outcomes[i].at("status"), model.status);
+      EXPECT_TRUE(std::regex_match(said, whole)) << said;
     }
   }
-  return found;
 }
 
-class Interpreters : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    found_ = interpreters();
-    script_ = testing::TempDir() + "pymemlab_debug_blocks.py";
-    std::ofstream(script_) << kScript;
-    for (const Interpreter& interpreter : found_) {
-      std::printf("compared with CPython %s: %s\n", interpreter.version.c_str(),
-                  interpreter.path.c_str());
-    }
-  }
-  void SetUp() override {
-    if (found_.empty()) GTEST_SKIP() << "no CPython on this machine";
-  }
-  static std::string run(const Interpreter& interpreter, std::string_view what,
-                         std::string_view allocator = "pymalloc_debug") {
-    return output_of(fmt::format("PYTHONMALLOC={} exec '{}' -S '{}' {} 2>&1", allocator,
-                                 interpreter.path, script_, what));
-  }
+TEST_P(Interpreters, RecurseWithoutEndWhenHooksAreSetUpBelowAHookOfTheirs) {
+  const CommandResult outcome = script("hazard", "pymalloc_debug");
+  EXPECT_EQ(outcome.out, "hooked once: True\n");
+  EXPECT_EQ(outcome.status, 128 + SIGSEGV);
+}
 
-  static inline std::vector<Interpreter> found_;
-  static inline std::string script_;
-};
-
-TEST_F(Interpreters, GuardAndPaintBlocksAsTheModelDoes) {
-  for (const Interpreter& interpreter : found_) {
-    Memory memory(options_for(profile_of_version(interpreter.version), "pymalloc_debug"));
-    EXPECT_EQ(run(interpreter, "bytes"), model_bytes(memory)) << interpreter.path;
+TEST_P(Interpreters, GuessWhatWasFreedAsTheModelDoes) {
+  std::string model;
+  for (const int byte : {0x00, 0xCB, 0xDB, 0xFB, 0xCD, 0xDD, 0xFD, 0xCE, 0xFF}) {
+    const std::uintptr_t object[] = {1, static_cast<std::uintptr_t>(byte) * (UINTPTR_MAX / 0xFF)};
+    model += fmt::format("{}\n", object_looks_freed(profile, object) ? 1 : 0);
+  }
+  EXPECT_EQ(script("freed", "default").out, profile.knows_default ? model : "");
+  if (!profile.knows_default) {
+    EXPECT_EQ(script("freed", "pymalloc").out, model);
   }
 }
 
-TEST_F(Interpreters, NumberBlocksThatAreWrappedTwiceAsTheModelDoes) {
-  for (const Interpreter& interpreter : found_) {
-    const Profile& profile = profile_of_version(interpreter.version);
-    if (profile.serial == Serial::none) continue;
-    Memory memory(options_for(profile, "pymalloc_debug"));
-    auto* block = bytes_of(memory.malloc(Domain::obj, 600));
-    const int difference = block[600 + 15] - block[600 + 31];
-    memory.free(Domain::obj, block);
-    EXPECT_EQ(run(interpreter, "serials"), fmt::format("{}\n", difference)) << interpreter.path;
-  }
-}
-
-TEST_F(Interpreters, DumpBlocksAndDieInTheModelsWords) {
-  const auto masked = [](const std::string& text) {
-    return std::regex_replace(std::regex_replace(text, std::regex("0x[0-9a-f]{6,}"), "ADDRESS"),
-                              std::regex("call #[0-9]+"), "call #N");
+// Every value of PYTHONMALLOC with every option that bears on it.
+TEST_P(Interpreters, UseTheConfigurationThatTheModelNames) {
+  struct Case {
+    StartUp start;
+    std::vector<std::string> options;
   };
-  for (const Interpreter& interpreter : found_) {
-    for (const auto* what : {"overrun", "underrun", "mixup"}) {
-      CaughtFailures caught;
-      MemoryOptions options =
-          options_for(profile_of_version(interpreter.version), "pymalloc_debug");
-      options.debug_reporter = caught.reporter();
-      Memory memory(options);
-      model_failure(memory, what);
-      ASSERT_EQ(caught.all.size(), 1u);
-      EXPECT_THAT(masked(run(interpreter, what)),
-                  testing::StartsWith(masked(caught.all.front().text)))
-          << interpreter.path << " " << what;
+  std::vector<Case> cases = {{{}, {}},
+                             {{.dev_mode = true}, {"-X", "dev"}},
+                             {{.dev_mode = true, .isolated = true}, {"-I", "-X", "dev"}},
+                             {{.pythonmalloc = "malloc", .dev_mode = true}, {"-X", "dev"}},
+                             {{.pythonmalloc = "default", .dev_mode = true}, {"-X", "dev"}},
+                             {{.pythonmalloc = "", .dev_mode = true}, {"-X", "dev"}},
+                             {{.pythonmalloc = "malloc", .ignore_environment = true}, {"-E"}},
+                             {{.pythonmalloc = "malloc", .isolated = true}, {"-I"}},
+                             {{.pythonmalloc = "foo", .ignore_environment = true}, {"-E"}}};
+  for (const auto* value : {"", "default", "debug", "malloc", "malloc_debug", "pymalloc",
+                            "pymalloc_debug", "mimalloc", "mimalloc_debug", "foo", "Malloc"}) {
+    cases.push_back({{.pythonmalloc = value}, {}});
+  }
+  for (const auto& [start, options] : cases) {
+    std::vector<std::string> words = options;
+    words.insert(words.end(), {"-S", script_path(), "configuration"});
+    const std::string value(start.pythonmalloc.value_or("unset"));
+    const CommandResult said = run(words, {{"PYTHONMALLOC", start.pythonmalloc ? value : kUnset}});
+    SCOPED_TRACE(fmt::format("PYTHONMALLOC={} {}", value, fmt::join(options, " ")));
+    try {
+      const std::string_view name = configuration_at_start(start, profile).name;
+      EXPECT_EQ(said.out, fmt::format("{}\n", name)) << said.err;
+      EXPECT_EQ(said.status, 0);
+    } catch (const InputError&) {
+      EXPECT_EQ(said.err, unknown_allocator_text(profile, value));
+      EXPECT_EQ(said.status, 1);
     }
   }
 }
 
-TEST_F(Interpreters, RefuseAnUnknownAllocatorInTheProfilesWords) {
-  for (const Interpreter& interpreter : found_) {
-    EXPECT_EQ(run(interpreter, "nothing", "foo"),
-              unknown_allocator_text(profile_of_version(interpreter.version), "foo"))
-        << interpreter.path;
+std::size_t count_of(const std::string& text, const std::string& what) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) {
+    ++count;
   }
+  return count;
+}
+
+TEST_P(Interpreters, ReportBeforeEveryArenaAndAtExit) {
+  const auto reports = [&](const std::string& allocator, const std::string& stats) {
+    return run({"-S", "-c", "1"}, {{"PYTHONMALLOC", allocator}, {"PYTHONMALLOCSTATS", stats}}).err;
+  };
+  for (const auto* allocator : {"pymalloc", "pymalloc_debug"}) {
+    const std::string text = reports(allocator, "0");
+    const std::string label = "\n# arenas allocated total           = ";
+    const std::size_t last = text.rfind(label);
+    ASSERT_NE(last, std::string::npos);
+    const std::size_t arenas = std::stoull(text.substr(last + label.size()));
+    EXPECT_EQ(count_of(text, "Small block threshold = 512"), arenas + 1) << allocator;
+    EXPECT_EQ(count_of(text, "# times object malloc called") > 0,
+              profile.serial != Serial::none && std::string_view(allocator) == "pymalloc_debug");
+    EXPECT_EQ(reports(allocator, ""), "");
+  }
+  EXPECT_EQ(reports("malloc", "1"), "");
+  EXPECT_EQ(reports("malloc_debug", "1"), "");
+  if (!profile.knows_mimalloc) return;
+  for (const auto* allocator : {"mimalloc", "mimalloc_debug"}) {
+    const auto without_numbers = [](const std::string& text) {
+      return std::regex_replace(text, std::regex(": [0-9]+"), ": N");
+    };
+    EXPECT_EQ(without_numbers(reports(allocator, "1")),
+              without_numbers(mimalloc_statistics_text({})));
+  }
+}
+
+TEST_P(Interpreters, TraceAndTrackAsTheModelDoes) {
+  Memory memory(options_for(profile, "pymalloc"));
+  Tracemalloc tracemalloc(memory);
+  std::string model;
+  for (const int frames : {0, 65'536, 178'956'970}) {
+    try {
+      tracemalloc.start(frames);
+      tracemalloc.stop();
+      model += "started\n";
+    } catch (const InputError& error) {
+      model += fmt::format("{}\n", error.what());
+    }
+  }
+  const auto track = [&](unsigned domain, std::size_t bytes) {
+    return static_cast<int>(tracemalloc.track(domain, 4096, bytes));
+  };
+  const auto untrack = [&](unsigned domain, std::uintptr_t block) {
+    return static_cast<int>(tracemalloc.untrack(domain, block));
+  };
+  const auto megabytes = [&] { return tracemalloc.traced_memory().current_bytes / 1'000'000; };
+  model += fmt::format("{} {}\n", track(7, 10), untrack(7, 4096));
+  tracemalloc.start();
+  for (const auto& [domain, bytes] :
+       {std::pair(7u, 10'000'000u), {7u, 20'000'000u}, {8u, 5'000'000u}}) {
+    const int answer = track(domain, bytes);
+    model += fmt::format("{} {}\n", answer, megabytes());
+  }
+  const int once = untrack(7, 4096);
+  const int again = untrack(7, 4096);
+  const int unknown = untrack(99, 1);
+  model += fmt::format("{} {} {} {}\n", once, again, unknown, megabytes());
+  EXPECT_EQ(script("tracemalloc", "pymalloc").out, model);
 }
 
 }  // namespace
