@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -30,90 +31,116 @@ using DomainTable = std::array<DomainEntry, kDomains>;
 // A block's bytes so far, for Touch::all; the loop keeps it only there.
 using SlotSizes = std::span<std::uint64_t>;
 
-// Replays `events`; `wide` holds their side words in order, `live[slot]` the blocks.
-// Returns how many requests the allocator refused: a replay with any is void.
-// REQUIRES: events come from ReplayFeed; live (and, for Touch::all, sizes) covers every slot.
-template <Touch kTouch>
-[[nodiscard]] inline std::uint64_t replay(std::span<const ReplayEvent> events,
-                                          const std::uint64_t* wide, std::span<void*> live,
-                                          [[maybe_unused]] SlotSizes sizes,
-                                          const DomainTable& domains) noexcept {
+namespace loop_detail {
+
+[[nodiscard]] inline const AllocatorRecord& record_of(ReplayEvent e,
+                                                      const DomainTable& domains) noexcept {
+  const auto* table = reinterpret_cast<const std::byte*>(domains.data());
+  return reinterpret_cast<const DomainEntry*>(table + e.domain_offset())->api;
+}
+
+// What the loop needs for the events that it does not perform itself.
+struct Rest {
+  const std::uint64_t* wide;
+  void** live;
+  std::uint64_t* sizes;
   std::uint64_t refused = 0;
-  auto next_wide = [&] { return static_cast<std::size_t>(*wide++); };
-  auto keep = [&](ReplayEvent e, void* block, [[maybe_unused]] std::size_t bytes) {
-    live[e.slot()] = block;
-    if (block == nullptr) [[unlikely]] {
-      ++refused;
+};
+
+// Any event. Out of line, so that the loop, which performs nearly all events itself, keeps every
+// register.
+template <Touch kTouch>
+[[gnu::noinline]] void perform(ReplayEvent e, const AllocatorRecord& api, Rest& rest) noexcept {
+  void*& block = rest.live[e.slot()];
+  auto next_wide = [&] { return static_cast<std::size_t>(*rest.wide++); };
+  auto keep = [&](void* given, [[maybe_unused]] std::size_t bytes) {
+    block = given;
+    if (given == nullptr) [[unlikely]] {
+      ++rest.refused;
       return;
     }
-    if constexpr (kTouch == Touch::first) *static_cast<volatile unsigned char*>(block) = 1;
+    if (kTouch == Touch::first && bytes != 0) *static_cast<volatile unsigned char*>(given) = 1;
     if constexpr (kTouch == Touch::all) {
-      std::memset(block, 1, bytes);
-      sizes[e.slot()] = bytes;
+      std::memset(given, 1, bytes);
+      rest.sizes[e.slot()] = bytes;
     }
   };
-  auto keep_untouched = [&](ReplayEvent e, void* block) {
-    live[e.slot()] = block;
-    if (block == nullptr) [[unlikely]]
-      ++refused;
-    if constexpr (kTouch == Touch::all) sizes[e.slot()] = 0;
-  };
-  auto resize = [&](ReplayEvent e, std::size_t size) {
-    const AllocatorRecord& api = domains[e.domain_index()].api;
-    void*& block = live[e.slot()];
+  auto resize = [&](std::size_t size) {
     void* moved = api.realloc(api.context, block, size);
     if (moved == nullptr) [[unlikely]] {
-      ++refused;  // the block is as it was
+      ++rest.refused;  // the block is as it was
       return;
     }
     block = moved;
     if constexpr (kTouch == Touch::all) {
-      std::uint64_t& bytes = sizes[e.slot()];
+      std::uint64_t& bytes = rest.sizes[e.slot()];
       if (size > bytes) std::memset(static_cast<char*>(moved) + bytes, 1, size - bytes);
       bytes = size;
     }
   };
+  auto malloc = [&](std::size_t size) { keep(api.malloc(api.context, size), size); };
+  auto realloc_null = [&](std::size_t size) {
+    keep(api.realloc(api.context, nullptr, size), size);
+  };
+  auto calloc_pair = [&] {
+    const std::size_t count = next_wide();
+    const std::size_t size = next_wide();
+    keep(api.calloc(api.context, count, size), count * size);
+  };
+  switch (e.kind()) {
+    case ReplayKind::malloc: return malloc(e.size());
+    case ReplayKind::free: return api.free(api.context, block);
+    case ReplayKind::realloc: return resize(e.size());
+    case ReplayKind::calloc: return keep(api.calloc(api.context, 1, e.size()), e.size());
+    case ReplayKind::realloc_null: return realloc_null(e.size());
+    case ReplayKind::malloc_wide: return malloc(next_wide());
+    case ReplayKind::realloc_wide: return resize(next_wide());
+    case ReplayKind::calloc_pair: return calloc_pair();
+    case ReplayKind::realloc_null_wide: return realloc_null(next_wide());
+    case ReplayKind::malloc_empty: return malloc(0);
+    case ReplayKind::calloc_empty: return calloc_pair();
+    case ReplayKind::realloc_null_empty: return realloc_null(0);
+    case ReplayKind::free_null: return api.free(api.context, nullptr);
+  }
+}
+
+}  // namespace loop_detail
+
+// Replays `events`; `wide` holds their side words in order, `live[slot]` the blocks.
+// Returns how many requests the allocator refused: a replay with any is void.
+// REQUIRES: events come from ReplayFeed; live (and, for Touch::all, sizes) covers every slot.
+// Not inlined, so that profilers find it.
+template <Touch kTouch>
+[[nodiscard, gnu::noinline]] std::uint64_t replay(std::span<const ReplayEvent> events,
+                                                  const std::uint64_t* wide, std::span<void*> live,
+                                                  SlotSizes sizes,
+                                                  const DomainTable& domains) noexcept {
+  loop_detail::Rest rest{.wide = wide, .live = live.data(), .sizes = sizes.data()};
+  void** const blocks = live.data();
   for (const ReplayEvent e : events) {
-    const AllocatorRecord& api = domains[e.domain_index()].api;
-    switch (e.kind()) {
-      case ReplayKind::malloc: keep(e, api.malloc(api.context, e.size()), e.size()); break;
-      case ReplayKind::free: api.free(api.context, live[e.slot()]); break;
-      case ReplayKind::realloc: resize(e, e.size()); break;
-      case ReplayKind::calloc: keep(e, api.calloc(api.context, 1, e.size()), e.size()); break;
-      case ReplayKind::realloc_null:
-        keep(e, api.realloc(api.context, nullptr, e.size()), e.size());
-        break;
-      case ReplayKind::malloc_wide: {
-        const std::size_t size = next_wide();
-        keep(e, api.malloc(api.context, size), size);
-        break;
+    const AllocatorRecord& api = loop_detail::record_of(e, domains);
+    if (kTouch != Touch::all && e.kind() == ReplayKind::malloc) {
+      void* block = api.malloc(api.context, e.size());
+      blocks[e.slot()] = block;
+      if (block == nullptr) [[unlikely]] {
+        ++rest.refused;
+        continue;
       }
-      case ReplayKind::realloc_wide: resize(e, next_wide()); break;
-      case ReplayKind::calloc_pair: {
-        const std::size_t count = next_wide();
-        const std::size_t size = next_wide();
-        keep(e, api.calloc(api.context, count, size), count * size);
-        break;
+      if constexpr (kTouch == Touch::first) *static_cast<volatile unsigned char*>(block) = 1;
+    } else if (e.kind() == ReplayKind::free) {
+      api.free(api.context, blocks[e.slot()]);
+    } else if (kTouch != Touch::all && e.kind() == ReplayKind::realloc) {
+      void* moved = api.realloc(api.context, blocks[e.slot()], e.size());
+      if (moved == nullptr) [[unlikely]] {
+        ++rest.refused;  // the block is as it was
+        continue;
       }
-      case ReplayKind::realloc_null_wide: {
-        const std::size_t size = next_wide();
-        keep(e, api.realloc(api.context, nullptr, size), size);
-        break;
-      }
-      case ReplayKind::malloc_empty: keep_untouched(e, api.malloc(api.context, 0)); break;
-      case ReplayKind::calloc_empty: {
-        const std::size_t count = next_wide();
-        keep_untouched(e, api.calloc(api.context, count, next_wide()));
-        break;
-      }
-      case ReplayKind::realloc_null_empty:
-        keep_untouched(e, api.realloc(api.context, nullptr, 0));
-        break;
-      case ReplayKind::free_null: api.free(api.context, nullptr); break;
-      default: __builtin_unreachable();
+      blocks[e.slot()] = moved;
+    } else {
+      loop_detail::perform<kTouch>(e, api, rest);
     }
   }
-  return refused;
+  return rest.refused;
 }
 
 }  // namespace pymemlab

@@ -2,7 +2,9 @@
 // these once (ReplayFeed), which drops what a replay does not issue, so that the loop has no case
 // for it.
 //
-//    bits 0-3 kind | 4-5 domain | 8-31 size | 32-63 slot
+//    bits 0-3 kind | 6-7 domain | 8-31 size | 32-63 slot
+//
+// The domain's bits stand where, masked, they are the offset of a 64-byte entry.
 //
 // What does not fit into the size is in 64-bit side words, taken in event order: the kind says so.
 #pragma once
@@ -39,14 +41,20 @@ class ReplayEvent {
   // REQUIRES: size <= kLargestSize.
   constexpr ReplayEvent(ReplayKind kind, Domain domain, std::uint32_t size,
                         std::uint32_t slot) noexcept
-      : low_(static_cast<std::uint32_t>(kind) | static_cast<std::uint32_t>(domain) << 4 |
+      : low_(static_cast<std::uint32_t>(kind) | static_cast<std::uint32_t>(domain) << kDomainShift |
              size << 8),
         slot_(slot) {}
 
   [[nodiscard]] constexpr ReplayKind kind() const noexcept {
     return static_cast<ReplayKind>(low_ & 15u);
   }
-  [[nodiscard]] constexpr std::size_t domain_index() const noexcept { return low_ >> 4 & 3u; }
+  [[nodiscard]] constexpr std::size_t domain_index() const noexcept {
+    return low_ >> kDomainShift & 3u;
+  }
+  // domain_index() * 64.
+  [[nodiscard]] constexpr std::size_t domain_offset() const noexcept {
+    return low_ & 3u << kDomainShift;
+  }
   [[nodiscard]] constexpr Domain domain() const noexcept {
     return static_cast<Domain>(domain_index());
   }
@@ -54,6 +62,8 @@ class ReplayEvent {
   [[nodiscard]] constexpr std::uint32_t slot() const noexcept { return slot_; }
 
  private:
+  static constexpr unsigned kDomainShift = 6;
+
   std::uint32_t low_ = 0;
   std::uint32_t slot_ = 0;
 };
