@@ -263,6 +263,7 @@ TEST_P(Domains, ObjectsWithItemsAreRoundedUpToPointers) {
 
 TEST_P(Domains, ObjectsWithMoreItemsThanCanBeCountedAreRefused) {
   EXPECT_EQ(PyObject_NewVar(Tuple, &tuple_type, -1), nullptr);
+  EXPECT_EQ(PyObject_NewVar(Tuple, &point_type, -1), nullptr) << "also of no bytes each";
   EXPECT_EQ(PyObject_NewVar(Tuple, &tuple_type, PY_SSIZE_T_MAX / 2), nullptr);
   EXPECT_EQ(PyObject_NewVar(Tuple, &tuple_type, PY_SSIZE_T_MAX), nullptr);
 }

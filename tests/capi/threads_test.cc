@@ -1,7 +1,7 @@
 // Many threads: raw without the GIL, mem and obj with it, tracemalloc while it is being stopped.
 // What ThreadSanitizer is run on.
 #include <atomic>
-#include <memory>
+#include <chrono>
 #include <thread>
 
 #include "tests/capi/interpreter_fixture.h"
@@ -93,18 +93,38 @@ TEST_P(Threads, FiftyTrackAndUntrackWhileTracingStops) {
   EXPECT_EQ(PyTraceMalloc_Track(0, 1, 1), -2);
 }
 
+TEST_P(Threads, TrackWaitsForTheGilAndUntrackDoesNot) {
+  ASSERT_EQ(PyMemLab_TraceMallocStart(1), 0);
+  std::thread([] { EXPECT_EQ(PyTraceMalloc_Untrack(5, 1000), 0); }).join();
+  std::atomic<bool> tracked = false;
+  std::thread tracking([&] {
+    EXPECT_EQ(PyTraceMalloc_Track(5, 1000, 8), 0);
+    tracked = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_FALSE(tracked) << "this thread holds the GIL";
+  Py_BEGIN_ALLOW_THREADS;
+  tracking.join();
+  Py_END_ALLOW_THREADS;
+  EXPECT_TRUE(tracked);
+}
+
+// Whoever makes the interpreter holds its GIL.
 TEST(FirstUse, ByManyThreadsMakesOneInterpreter) {
-  for (int round = 0; round < 20; ++round) {
-    std::atomic<int> waiting = 4;
+  constexpr int kThreads = 4;
+  for (int round = 0; round < 100; ++round) {
+    std::atomic<int> waiting = kThreads;
+    std::atomic<int> makers = 0;
     std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-      threads.emplace_back([&waiting] {
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] {
         --waiting;
         while (waiting > 0) std::this_thread::yield();
-        PyMem_RawFree(PyMem_RawMalloc(100));
+        makers += PyGILState_Check();
       });
     }
     for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(makers, 1);
     EXPECT_EQ(PyMemLab_Initialize(nullptr, nullptr), -1) << "there is one already";
     PyMemLab_Finalize();
   }
