@@ -54,6 +54,8 @@
 extern "C" {
 #endif
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): CPython's names. */
+
 /* A signed size. No request may be larger than PY_SSIZE_T_MAX bytes. */
 typedef ptrdiff_t Py_ssize_t;
 #define PY_SSIZE_T_MAX PTRDIFF_MAX
@@ -335,6 +337,8 @@ PYMEMLAB_API Py_ssize_t PyMemLab_GetAllocatedBlocks(void);
 PYMEMLAB_API size_t PyMemLab_GetAlignment(PyMemAllocatorDomain domain);
 /* The profiles there are, oldest first, ended by NULL. */
 PYMEMLAB_API const char* const* PyMemLab_ProfileNames(void);
+
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 #ifdef __cplusplus
 }
