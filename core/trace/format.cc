@@ -6,8 +6,8 @@
 #include <array>
 
 #include "core/base/input_error.h"
-#include "core/trace/rep_format.h"
-#include "core/trace/text_format.h"
+#include "core/trace/formats/rep_format.h"
+#include "core/trace/formats/text_format.h"
 
 namespace pymemlab {
 namespace {

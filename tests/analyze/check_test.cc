@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/base/random.h"
-#include "core/trace/text_format.h"
+#include "core/trace/formats/text_format.h"
 #include "core/trace/trace_writer.h"
 
 namespace pymemlab {

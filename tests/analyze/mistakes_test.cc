@@ -16,7 +16,7 @@
 
 #include "core/analyze/check.h"
 #include "core/pymem/profile.h"
-#include "core/trace/text_format.h"
+#include "core/trace/formats/text_format.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 #include "tests/command.h"

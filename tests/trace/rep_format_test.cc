@@ -1,5 +1,5 @@
 // malloclab's .rep files in and out, and what they cannot hold.
-#include "core/trace/rep_format.h"
+#include "core/trace/formats/rep_format.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Traces as text: exact there and back, and errors that name the line.
-#include "core/trace/text_format.h"
+#include "core/trace/formats/text_format.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

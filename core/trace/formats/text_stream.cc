@@ -1,4 +1,4 @@
-#include "core/trace/text_stream.h"
+#include "core/trace/formats/text_stream.h"
 
 #include <charconv>
 #include <cstring>

@@ -1,10 +1,10 @@
-#include "core/trace/rep_format.h"
+#include "core/trace/formats/rep_format.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "core/trace/text_stream.h"
+#include "core/trace/formats/text_stream.h"
 
 namespace pymemlab {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/trace/text_format.h"
+#include "core/trace/formats/text_format.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/trace/event_coding.h"
-#include "core/trace/text_stream.h"
+#include "core/trace/formats/text_stream.h"
 
 namespace pymemlab {
 namespace {
