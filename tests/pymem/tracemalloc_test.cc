@@ -324,18 +324,25 @@ TEST(Tracemalloc, RawTakesTheGilForAllocatingAndNotForFreeing) {
 }
 
 TEST(Tracemalloc, ASourceMayAllocateWithoutBeingTraced) {
-  Memory memory(options_for(profile_named("3.11"), "pymalloc"));
-  Tracemalloc tracemalloc(memory, {.frames = {.collect =
-                                                  [](void* context, std::size_t, Traceback&) {
-                                                    auto& of = *static_cast<Memory*>(context);
-                                                    of.free(Domain::raw, of.malloc(Domain::raw, 9));
-                                                  },
-                                              .context = &memory}});
+  struct Source {
+    Memory memory{options_for(profile_named("3.11"), "pymalloc")};
+    std::vector<void*> blocks;
+    static void collect(void* context, std::size_t, Traceback&) {
+      auto& [memory, blocks] = *static_cast<Source*>(context);
+      for (const Domain domain : kPython) blocks.push_back(memory.malloc(domain, 9));
+    }
+  } source;
+  Tracemalloc tracemalloc(source.memory,
+                          {.frames = {.collect = Source::collect, .context = &source}});
   tracemalloc.start();
-  void* block = memory.malloc(Domain::mem, 10);
+  void* block = source.memory.malloc(Domain::mem, 10);
   EXPECT_EQ(tracemalloc.track(1, 2, 3), Result::ok);
+  EXPECT_EQ(source.blocks.size(), 6u);
   EXPECT_EQ(tracemalloc.traces().size(), 2u);
-  memory.free(Domain::mem, block);
+  source.memory.free(Domain::mem, block);
+  for (std::size_t i = 0; i < source.blocks.size(); ++i) {
+    source.memory.free(kPython[i % kPython.size()], source.blocks[i]);
+  }
 }
 
 TEST(Tracemalloc, ManyThreadsMayTrackAndUntrackWhileItStops) {
