@@ -5,16 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <regex>
 
+#include "tests/masking.h"
 #include "tests/pymem/memory_fixture.h"
 
 namespace pymemlab {
 namespace {
-
-std::string masked(const std::string& text) {
-  return std::regex_replace(text, std::regex("0x[0-9a-f]{6,}"), "ADDRESS");
-}
 
 // A debug configuration whose failures are caught.
 struct Guarded {
@@ -33,7 +29,7 @@ struct Guarded {
   std::string text_of(const std::function<void()>& action) {
     action();
     EXPECT_EQ(caught.all.size(), 1u);
-    return caught.all.empty() ? "" : masked(caught.all.back().text);
+    return caught.all.empty() ? "" : masked_addresses(caught.all.back().text);
   }
   [[nodiscard]] DebugFault fault() const {
     EXPECT_EQ(caught.all.size(), 1u);

@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <regex>
-
+#include "tests/masking.h"
 #include "tests/pymem/memory_fixture.h"
 #include "tests/pymem/misuses.h"
 
@@ -18,7 +17,7 @@ TEST(Goldens, AreWhatEveryProfileSaysOfEveryMisuse) {
     for (const Misuse& misuse : misuses()) {
       const CommandResult outcome = outcome_of(misuse, profile, "pymalloc_debug");
       text += fmt::format("=== {}, exit status {}\n{}", misuse.name, outcome.status,
-                          std::regex_replace(outcome.err, std::regex("0x[0-9a-f]{6,}"), "ADDRESS"));
+                          masked_addresses(outcome.err));
     }
     text += "=== PYTHONMALLOC=foo\n" + unknown_allocator_text(profile, "foo");
     expect_golden(fmt::format("tests/pymem/goldens/{}.txt", profile.name), text);

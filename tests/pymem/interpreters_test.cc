@@ -7,13 +7,14 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <regex>
+#include <sstream>
 
 #include "core/base/input_error.h"
 #include "core/pymem/freed.h"
 #include "core/pymem/start_up.h"
 #include "core/pymem/tracemalloc.h"
 #include "tests/command.h"
+#include "tests/masking.h"
 #include "tests/pymem/memory_fixture.h"
 #include "tests/pymem/misuses.h"
 
@@ -93,11 +94,21 @@ TEST_P(Interpreters, NumberBlocksThatAreWrappedTwiceAsTheModelDoes) {
   EXPECT_EQ(script("serials", "pymalloc_debug").out, fmt::format("{}\n", difference));
 }
 
+// Behind the line of the current thread come Python's frames and foreign modules, and no more.
+bool ends_in_frames_alone(const std::string& text) {
+  const std::size_t thread = text.find("\nCurrent thread ");
+  if (thread == std::string::npos) return text.empty();
+  std::istringstream lines(text.substr(thread + 1));
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    if (!line.empty() && !line.starts_with("  File \"") && !line.starts_with("Extension modules: "))
+      return false;
+  }
+  return true;
+}
+
 TEST_P(Interpreters, SayOfEveryMisuseWhatTheModelSays) {
-  // Behind the line of the current thread come Python's frames and foreign modules, and no more.
-  const std::regex whole(
-      "([^]*\nCurrent thread 0x[0-9a-f]{16} \\(most recent call first\\):\n"
-      "(  File \"[^\"]*\", line [0-9]+ in [^\n]*\n)+(\nExtension modules: [^\n]*\n)?)?");
   std::vector<std::string> allocators = {"debug", "pymalloc_debug", "malloc_debug"};
   if (profile.knows_mimalloc) allocators.emplace_back("mimalloc_debug");
   for (const std::string& allocator : allocators) {
@@ -111,7 +122,7 @@ TEST_P(Interpreters, SayOfEveryMisuseWhatTheModelSays) {
       ASSERT_EQ(outcomes[i].at("name"), misuse.name);
       EXPECT_EQ(masked(said), masked(model.err));
       EXPECT_EQ(outcomes[i].at("status"), model.status);
-      EXPECT_TRUE(std::regex_match(said, whole)) << said;
+      EXPECT_TRUE(ends_in_frames_alone(said)) << said;
     }
   }
 }
@@ -198,7 +209,7 @@ TEST_P(Interpreters, ReportBeforeEveryArenaAndAtExit) {
   if (!profile.knows_mimalloc) return;
   for (const auto* allocator : {"mimalloc", "mimalloc_debug"}) {
     const auto without_numbers = [](const std::string& text) {
-      return std::regex_replace(text, std::regex(": [0-9]+"), ": N");
+      return masked_runs(text, ": ", is_digit, 1, ": N");
     };
     EXPECT_EQ(without_numbers(reports(allocator, "1")),
               without_numbers(mimalloc_statistics_text({})));

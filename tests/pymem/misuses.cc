@@ -1,9 +1,9 @@
 #include "tests/pymem/misuses.h"
 
 #include <array>
-#include <regex>
 
 #include "tests/child.h"
+#include "tests/masking.h"
 #include "tests/pymem/memory_fixture.h"
 
 namespace pymemlab {
@@ -164,13 +164,11 @@ std::string masked(std::string text) {
   const std::string thread = "(most recent call first):\n";
   const std::size_t current = text.find("\nCurrent thread ");
   if (current != std::string::npos) text.resize(text.find(thread, current) + thread.size());
-  const auto mask = [&](const char* pattern, const char* with) {
-    text = std::regex_replace(text, std::regex(pattern), with);
-  };
-  mask("0x[0-9a-f]{6,}", "ADDRESS");
-  mask("call #[0-9]+", "call #N");
-  mask("File \"[^\"]*\", line [0-9]+", "File \"FILE\", line N");
-  return text;
+  text = masked_addresses(text);
+  text = masked_runs(text, "call #", is_digit, 1, "call #N");
+  text = masked_runs(
+      text, "File \"", [](char c) { return c != '"'; }, 1, "File \"FILE");
+  return masked_runs(text, "\", line ", is_digit, 1, "\", line N");
 }
 
 }  // namespace pymemlab
