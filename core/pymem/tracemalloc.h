@@ -34,6 +34,7 @@ namespace pymemlab {
 struct Frame {
   std::string_view file;
   std::uint32_t line = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes <=> for a comparison with 0
   friend auto operator<=>(const Frame&, const Frame&) = default;
 };
 // The most recent call first.

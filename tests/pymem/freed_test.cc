@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+
 #include "tests/pymem/memory_fixture.h"
 
 namespace pymemlab {
@@ -16,7 +18,7 @@ struct Object {
 constexpr Version kPython38{3, 8, 0};
 
 const void* pointer_of(std::uint8_t byte) {
-  return reinterpret_cast<const void*>(byte * (UINTPTR_MAX / 0xFF));
+  return std::bit_cast<const void*>(byte * (UINTPTR_MAX / 0xFF));
 }
 
 bool object_of_type_looks_freed(const Profile& profile, const void* type) {
@@ -80,7 +82,7 @@ TEST(Freed, OnlyTheProfilesOwnBytesCount) {
       EXPECT_EQ(pointer_looks_freed(profile, pointer), wanted) << profile.name << " " << byte;
       EXPECT_EQ(object_of_type_looks_freed(profile, pointer), wanted);
     }
-    const auto almost = reinterpret_cast<const void*>(UINTPTR_MAX / 0xFF * 0xDD - 1);
+    const auto almost = std::bit_cast<const void*>(UINTPTR_MAX / 0xFF * 0xDD - 1);
     EXPECT_FALSE(pointer_looks_freed(profile, almost));
   }
 }

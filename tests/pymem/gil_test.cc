@@ -28,6 +28,7 @@ TEST(Gil, LetsOneThreadInAtATime) {
   Gil gil;
   int inside = 0;  // a data race, were it not for the GIL
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int turn = 0; turn < 2000; ++turn) {

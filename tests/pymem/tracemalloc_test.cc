@@ -14,9 +14,7 @@ namespace {
 
 using Result = Tracemalloc::TrackResult;
 
-constexpr std::uintptr_t address(const void* block) {
-  return reinterpret_cast<std::uintptr_t>(block);
-}
+std::uintptr_t address(const void* block) { return reinterpret_cast<std::uintptr_t>(block); }
 
 // A program whose current call stack the test sets.
 struct CallStack {
@@ -149,6 +147,7 @@ TEST(Tracemalloc, RefusesNumbersOfFramesInTheProfilesWords) {
 TEST(Tracemalloc, WrapsAllDomainsOutermostAndStopsByPuttingTheRecordsBack) {
   Traced traced("3.11", "pymalloc_debug");
   std::vector<AllocatorRecord> before;
+  before.reserve(kPython.size());
   for (const Domain domain : kPython) before.push_back(traced.memory.get_allocator(domain));
   traced.tracemalloc.start();
   for (const Domain domain : kPython) {
@@ -351,6 +350,7 @@ TEST(Tracemalloc, ManyThreadsMayTrackAndUntrackWhileItStops) {
   Tracemalloc tracemalloc(memory, {.gil = &gil});
   tracemalloc.start(5);
   std::vector<std::thread> threads;
+  threads.reserve(50);
   for (unsigned i = 0; i < 50; ++i) {
     threads.emplace_back([&tracemalloc, i] {
       Result last = Result::ok;
@@ -372,6 +372,7 @@ TEST(Tracemalloc, ManyThreadsMayUseRawWhileItTraces) {
   Tracemalloc tracemalloc(memory, {.gil = &gil});
   tracemalloc.start();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&memory] {
       for (std::size_t size = 0; size < 300; ++size) {
