@@ -11,6 +11,7 @@
 
 #include "core/base/input_error.h"
 #include "core/base/units.h"
+#include "core/record/process_tree.h"
 #include "core/record/recorder.h"
 #include "tools/subcommand.h"
 
@@ -21,16 +22,24 @@ struct RecordOptions {
   std::vector<std::string> command;
   std::string output;
   std::uint32_t checkpoint_every = 0;
+  bool all_processes = false;
 };
 
 // Named for the script if the command shows one, else for the command: python3 app.py →
 // app.pmtrace.
-std::string default_output(const std::vector<std::string>& command) {
+std::string default_output(const std::vector<std::string>& command, bool all_processes) {
   const auto script = std::find_if(command.begin(), command.end(), [](const std::string& word) {
     return std::filesystem::path(word).extension() == ".py";
   });
   const std::filesystem::path named = script == command.end() ? command[0] : *script;
-  return (named.extension() == ".py" ? named.stem() : named.filename()).string() + ".pmtrace";
+  const std::filesystem::path name = named.extension() == ".py" ? named.stem() : named.filename();
+  return name.string() + (all_processes ? ".pmtraces" : ".pmtrace");
+}
+
+bool names_folder(const std::string& output) {
+  std::error_code unknown;
+  return !output.empty() &&
+         (output.back() == '/' || std::filesystem::is_directory(output, unknown));
 }
 
 std::string size_text(std::uint64_t bytes) {
@@ -38,15 +47,38 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / kKiB);
 }
 
-void report(const RecordResult& result, const std::string& output) {
-  if (result.loss) fmt::print(stderr, "pymemlab: {}\n", *result.loss);
-  if (result.events == 0) return;
-  const double per_event =
-      result.events == 0 ? 0.0
-                         : static_cast<double>(result.bytes) / static_cast<double>(result.events);
-  fmt::print(stderr,
-             "pymemlab: recorded {} events of Python {} in {} ({:.2f} bytes an event): {}\n",
-             result.events, result.python, size_text(result.bytes), per_event, output);
+std::string exit_text(const RecordedProcess& process) {
+  if (process.replaced) return "replaced by another program";
+  if (!process.exit) return "ended";
+  if (process.exit->signal != 0) return fmt::format("killed by signal {}", process.exit->signal);
+  return fmt::format("exited with {}", process.exit->code);
+}
+
+std::string figures(const RecordedProcess& process) {
+  return fmt::format("{} events of Python {} in {} ({:.2f} bytes an event)", process.events,
+                     process.python, size_text(process.bytes),
+                     static_cast<double>(process.bytes) / static_cast<double>(process.events));
+}
+
+void report_process(const RecordedProcess& process) {
+  if (process.loss) fmt::print(stderr, "pymemlab: {}\n", *process.loss);
+  if (process.events == 0) return;
+  fmt::print(stderr, "pymemlab: recorded {}: {}\n", figures(process), process.trace);
+}
+
+void report_tree(const RecordResult& result, const std::string& folder) {
+  for (const RecordedProcess& process : result.processes) {
+    if (process.loss) fmt::print(stderr, "pymemlab: process {}: {}\n", process.pid, *process.loss);
+    if (process.events == 0) continue;
+    fmt::print(stderr, "pymemlab: process {} of {} ({}), {}: {}: {}\n", process.pid, process.parent,
+               short_name(process.command), exit_text(process), figures(process), process.trace);
+  }
+  if (result.not_recorded != 0) {
+    fmt::print(stderr, "pymemlab: {} processes ran unrecorded: too many started at once\n",
+               result.not_recorded);
+  }
+  fmt::print(stderr, "pymemlab: recorded {} processes: {}\n", result.processes.size(),
+             (std::filesystem::path(folder) / kTreeFile).string());
 }
 
 int run_record(const RecordOptions& options) {
@@ -55,18 +87,24 @@ int run_record(const RecordOptions& options) {
         "record: wanted a command to run, as in 'pymemlab record -o app.pmtrace -- python3 "
         "app.py'");
   }
+  const bool all_processes = options.all_processes || names_folder(options.output);
   const std::string output =
-      options.output.empty() ? default_output(options.command) : options.output;
+      options.output.empty() ? default_output(options.command, all_processes) : options.output;
   if (output == "-") {
     throw InputError(
         "record: standard output belongs to the program that is recorded; name a file with -o");
   }
   const RecordResult result = record({.command = options.command,
                                       .output = output,
+                                      .all_processes = all_processes,
                                       .checkpoints = options.checkpoint_every != 0,
                                       .checkpoint_every = options.checkpoint_every});
   if (result.hooked) {
-    report(result, output);
+    if (all_processes) {
+      report_tree(result, output);
+    } else {
+      report_process(result.processes.front());
+    }
     return result.program.code;
   }
   if (result.program.code != kDone) return result.program.code;
@@ -82,8 +120,12 @@ int run_record(const RecordOptions& options) {
 std::function<int()> declare_record(CLI::App& app) {
   auto options = std::make_shared<RecordOptions>();
   app.add_option("-o,--output", options->output,
-                 "The trace to write; default: the script's name with .pmtrace")
+                 "The trace to write; default: the script's name with .pmtrace. A folder, which is "
+                 "there or ends in /: as with --all-processes")
       ->type_name("FILE");
+  app.add_flag("--all-processes", options->all_processes,
+               "Record every process of the tree, not only the first Python, each into a trace of "
+               "its own in the folder that -o names");
   app.add_option(
          "--checkpoints", options->checkpoint_every,
          "Keep the interpreter's own statistics, at every Nth arena request and at its end, "

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -180,6 +182,31 @@ bool ProcessWatch::has_ended() const noexcept {
   if (descriptor_ < 0) return kill(id_, 0) != 0 && errno == ESRCH;
   pollfd waiting = {.fd = descriptor_, .events = POLLIN, .revents = 0};
   return poll(&waiting, 1, 0) == 1;
+}
+
+std::optional<ExitStatus> ProcessWatch::exit() const noexcept {
+  // Linux: struct pidfd_info and PIDFD_GET_INFO, newer than the headers we may be built with.
+  struct Info {
+    std::uint64_t mask;
+    std::uint64_t cgroup;
+    std::array<std::uint32_t, 11> ids;
+    std::int32_t exit_code;
+  };
+  static_assert(sizeof(Info) == 64);
+  constexpr std::uint64_t kExit = 1u << 3;
+  constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, Info);
+  Info info = {};
+  info.mask = kExit;
+  if (descriptor_ < 0 || ioctl(descriptor_, kGetInfo, &info) != 0 || (info.mask & kExit) == 0)
+    return std::nullopt;
+  return decode(info.exit_code);
+}
+
+void allow_many_files() noexcept {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace pymemlab

@@ -66,10 +66,16 @@ class ProcessWatch {
 
   [[nodiscard]] int id() const noexcept { return id_; }
   [[nodiscard]] bool has_ended() const noexcept;
+  // How it ended, once somebody has waited for it. Nothing if the kernel (before 6.15) does not
+  // tell those who are not its parent.
+  [[nodiscard]] std::optional<ExitStatus> exit() const noexcept;
 
  private:
   int id_;
   int descriptor_;
 };
+
+// Raises this process's limit on open files as far as it may.
+void allow_many_files() noexcept;
 
 }  // namespace pymemlab

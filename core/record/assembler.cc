@@ -84,6 +84,7 @@ void Assembler::take_one(const Call& call) {
     case ring::Kind::arena_alloc: return take_arena(call);
     case ring::Kind::arena_free: return release_arena(call);
     case ring::Kind::statistics: return take_statistics(call);
+    case ring::Kind::fork: return take_fork(call);
     case ring::Kind::wide: return;
   }
 }
@@ -187,11 +188,30 @@ void Assembler::take_statistics(const Call& call) {
   writer_.mark(checkpoint.mark_text());
 }
 
+void Assembler::take_fork(const Call& call) {
+  switch_to(call);
+  writer_.mark("fork");
+  if (!at_fork_) return;
+  ForkPoint point;
+  point.events = writer_.events();
+  point.threads.numbers = {threads_.of(call.thread)};
+  point.threads.given = threads_.given;
+  point.interpreters = interpreters_;
+  point.shown = shown_;
+  at_fork_(static_cast<std::uint32_t>(call.size), point);
+}
+
+void Assembler::start_from(const ForkPoint& point) {
+  threads_ = point.threads;
+  interpreters_ = point.interpreters;
+  shown_ = point.shown;
+}
+
 void Assembler::take_arena(const Call& call) {
   switch_to(call);
   const Slot ordinal = arena_requests_++;
   if (call.address != 0) arenas_[call.address] = ordinal;
-  if (call.nested && arena_bytes_ == 0) arena_bytes_ = call.size;
+  if (call.nested && shown_.arena_bytes == 0) shown_.arena_bytes = call.size;
   writer_.append({.kind = EventKind::arena_alloc,
                   .nested = call.nested,
                   .failed = call.address == 0,
@@ -223,15 +243,16 @@ void Assembler::put_slot(const Call& call, Slot slot) {
 }
 
 void Assembler::observe(const Call& call) noexcept {
-  if (arena_bytes_ == 0 || call.nested || call.domain == Domain::raw || call.size > kSmallRequest)
+  if (shown_.arena_bytes == 0 || call.nested || call.domain == Domain::raw ||
+      call.size > kSmallRequest)
     return;
-  ++small_blocks_seen_;
-  half_aligned_ = half_aligned_ || call.address % 16 == 8;
+  ++shown_.small_blocks;
+  shown_.half_aligned = shown_.half_aligned || call.address % 16 == 8;
 }
 
 std::uint64_t Assembler::alignment() const noexcept {
-  if (half_aligned_) return 8;
-  return small_blocks_seen_ >= kEnoughBlocks ? 16 : 0;
+  if (shown_.half_aligned) return 8;
+  return shown_.small_blocks >= kEnoughBlocks ? 16 : 0;
 }
 
 }  // namespace pymemlab

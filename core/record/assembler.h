@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/record/agent/ring.h"
@@ -21,8 +23,42 @@ namespace pymemlab {
 
 class Assembler {
  public:
+  // The ring's numbers to the trace's, which are dense in order of appearance. Both begin with 0.
+  struct Numbering {
+    std::uint32_t current = 0;  // the ring's
+    std::vector<Slot> numbers = {0};
+    Slot given = 1;
+    Slot of(std::uint32_t number);
+  };
+  // What the stream has shown of the allocator.
+  struct Shown {
+    std::uint64_t arena_bytes = 0;
+    std::uint64_t small_blocks = 0;  // since the first arena
+    bool half_aligned = false;
+  };
+  // Where the process forked: a child's stream goes on from here.
+  struct ForkPoint {
+    std::uint64_t events = 0;  // of the trace, up to here
+    Numbering threads;         // the ring's 0 is the thread that forked, as it is in the child's
+    Numbering interpreters;
+    Shown shown;
+  };
+
   // The writer must outlive this object.
   explicit Assembler(TraceWriter& writer) : writer_(writer) {}
+
+  // `handler` is called at every fork, with its number in the ring.
+  void at_forks(std::function<void(std::uint32_t fork, const ForkPoint&)> handler) {
+    at_fork_ = std::move(handler);
+  }
+  // Goes on where another one was, whose events the writer has been given. What is live there is
+  // then told block by block.
+  void start_from(const ForkPoint& point);
+  void adopt_block(bool nested, std::uint64_t address, Slot slot) {
+    layers_[nested].put(address, slot);
+  }
+  void adopt_arena(std::uint64_t base, Slot ordinal) { arenas_[base] = ordinal; }
+  void adopt_arena_requests(Slot requests) noexcept { arena_requests_ = requests; }
 
   // Throws InputError when the trace cannot be written.
   void take(std::span<const ring::Record> records);
@@ -34,7 +70,7 @@ class Assembler {
 
   // What the stream shows of the allocator; 0 if it does not.
   [[nodiscard]] std::uint64_t alignment() const noexcept;
-  [[nodiscard]] std::uint64_t arena_bytes() const noexcept { return arena_bytes_; }
+  [[nodiscard]] std::uint64_t arena_bytes() const noexcept { return shown_.arena_bytes; }
 
  private:
   // A record taken apart.
@@ -55,14 +91,6 @@ class Assembler {
     bool announced;  // its realloc_begin is in the trace
   };
 
-  // The ring's numbers to the trace's, which are dense in order of appearance. Both begin with 0.
-  struct Numbering {
-    std::uint32_t current = 0;  // the ring's
-    std::vector<Slot> numbers = {0};
-    Slot given = 1;
-    Slot of(std::uint32_t number);
-  };
-
   static Call decode(const ring::Record& record) noexcept;
   // Values that follow the call's record.
   static std::size_t values_after(const Call& call) noexcept;
@@ -76,6 +104,7 @@ class Assembler {
   void begin_realloc(const Call& call);
   void end_realloc(const Call& call);
   void take_statistics(const Call& call);
+  void take_fork(const Call& call);
   void take_arena(const Call& call);
   void release_arena(const Call& call);
 
@@ -99,9 +128,8 @@ class Assembler {
 
   std::uint64_t missed_frees_ = 0;
   std::uint64_t unknown_blocks_ = 0;
-  std::uint64_t arena_bytes_ = 0;
-  std::uint64_t small_blocks_seen_ = 0;  // since the first arena
-  bool half_aligned_ = false;
+  Shown shown_;
+  std::function<void(std::uint32_t, const ForkPoint&)> at_fork_;
 };
 
 }  // namespace pymemlab

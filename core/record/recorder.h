@@ -1,5 +1,6 @@
-// Records one command: starts it with the agent inside, drains the ring until it has ended, and
-// writes the trace. docs/recording.md says how the parts work together.
+// Records one command: starts it with the agent inside, drains the rings of its processes until
+// they have ended, and writes the trace, or a folder with one of each process. docs/recording.md
+// says how the parts work together.
 #pragma once
 
 #include <cstdint>
@@ -14,22 +15,43 @@ namespace pymemlab {
 
 struct RecordRequest {
   std::vector<std::string> command;  // REQUIRES: not empty
-  std::string output;                // a file
+  std::string output;                // a file; a folder if all processes are recorded
+  bool all_processes = false;        // each in a trace of its own; otherwise the first
   TraceWriterOptions writer = {.addresses = true};
   bool checkpoints = false;            // the interpreter's own statistics at its end
   std::uint32_t checkpoint_every = 0;  // and at every Nth arena request; 0: at none
   bool output_to_stderr = false;       // what the program writes to standard output
 };
 
+// Where the trace of a forked process goes on from.
+struct ForkedFrom {
+  std::string trace;         // path of the parent's
+  std::uint64_t events = 0;  // the first ones of both traces, which are the same
+};
+
+// One recorded run of one program in one process.
+struct RecordedProcess {
+  std::string trace;  // path
+  int pid = 0;
+  int parent = 0;
+  std::optional<ForkedFrom> forked_from = {};
+  std::vector<std::string> command;      // its arguments
+  std::string python;                    // its version
+  std::uint64_t events = 0;              // 0 if not all could be written
+  std::uint64_t bytes = 0;               // of the trace file
+  std::uint64_t unknown_blocks = 0;      // freed or resized, but not seen to be allocated
+  std::uint64_t missed_frees = 0;        // whose address was handed out again
+  bool replaced = false;                 // by another program, with exec
+  std::optional<ExitStatus> exit;        // if the kernel told
+  std::optional<std::string> loss = {};  // one sentence, if recording ended before the process did
+};
+
 struct RecordResult {
   ExitStatus program;
-  bool hooked = false;               // a CPython was found; if not, there is no trace
-  std::string python;                // its version
-  std::uint64_t events = 0;          // 0 if not all could be written
-  std::uint64_t bytes = 0;           // of the trace file
-  std::uint64_t unknown_blocks = 0;  // freed or resized, but not seen to be allocated
-  std::uint64_t missed_frees = 0;    // whose address was handed out again
-  std::optional<std::string> loss;   // one sentence, if recording ended before the program did
+  bool hooked = false;                     // a CPython was found; if not, there is no trace
+  std::vector<RecordedProcess> processes;  // in the order in which they began to be recorded
+  std::uint64_t not_recorded = 0;          // processes for which there was no ring in time
+  std::optional<std::string> loss;         // the first process's that has one
 };
 
 // Throws InputError, before anything is started, when the trace cannot be written, the agent is

@@ -1,13 +1,9 @@
 #include "core/record/ring_reader.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
-
-#include "core/base/check.h"
 
 namespace pymemlab {
 namespace {
@@ -17,27 +13,17 @@ constexpr std::uint64_t kMostAtOnce = 4096;
 
 }  // namespace
 
-RingReader::RingReader(const std::string& preload)
+RingReader::RingReader(std::uint32_t serial)
     : file_(MemoryFile::create("pymemlab-ring", ring::kMappingBytes)),
       region_(MappedRegion::shared(file_.descriptor(), ring::kMappingBytes)),
       header_(reinterpret_cast<ring::Header*>(region_.data())),
       records_(reinterpret_cast<const ring::Record*>(region_.data() + ring::kHeaderBytes)) {
-  PYMEMLAB_CHECK(preload.size() < sizeof header_->preload);
-  std::memcpy(header_->preload, preload.c_str(), preload.size() + 1);
+  header_->serial = serial;
   header_->collector = static_cast<std::uint32_t>(getpid());
   header_->ring_bytes = ring::kRingBytes;
   header_->version = ring::kVersion;
   header_->magic = ring::kMagic;
   header_->read.store(position_);
-}
-
-void RingReader::ask_for_checkpoints(std::uint32_t every) noexcept {
-  header_->takes_checkpoints = 1;
-  header_->checkpoint_every = every;
-}
-
-std::string RingReader::path() const {
-  return fmt::format("/proc/{}/fd/{}", getpid(), file_.descriptor());
 }
 
 bool RingReader::is_committed(std::uint64_t position) const noexcept {

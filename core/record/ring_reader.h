@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 
 #include "core/os/mapped_region.h"
 #include "core/os/process.h"
@@ -13,14 +12,13 @@ namespace pymemlab {
 
 class RingReader {
  public:
-  // A new ring, to be taken by the first Python process that finds it. `preload` is what stands for
-  // the agent in LD_PRELOAD. Throws InputError.
-  explicit RingReader(const std::string& preload);
-  // Before the command is started: the agent is to take checkpoints (ring::Header).
-  void ask_for_checkpoints(std::uint32_t every) noexcept;
+  // A new ring, the recording's `serial`th (from 1). Throws InputError.
+  explicit RingReader(std::uint32_t serial);
 
-  // What the agent opens: any process of the same user can, as long as this object lives.
-  [[nodiscard]] std::string path() const;
+  // The agent opens it through /proc, as any process of the same user can.
+  [[nodiscard]] int descriptor() const noexcept { return file_.descriptor(); }
+  // Once the agent has it.
+  void close_descriptor() noexcept { file_ = MemoryFile::adopt(-1); }
   [[nodiscard]] const ring::Header& header() const noexcept { return *header_; }
 
   // Committed records that have not been released, adjacent in memory, in order. May be fewer than

@@ -1,6 +1,5 @@
 // Both ends of the ring in one process. The agent's state is one a process, so each story runs in a
 // child of its own, which exits 0 if it went well.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,17 +16,16 @@ namespace {
 
 RingReader* g_reader;
 
-// What the agent does with the path.
+// What the agent does with the ring that it has taken.
 ring::Header* map_again() noexcept {
-  const int descriptor = ::open(g_reader->path().c_str(), O_RDWR);
-  void* mapping =
-      ::mmap(nullptr, ring::kMappingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  void* mapping = ::mmap(nullptr, ring::kMappingBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                         g_reader->descriptor(), 0);
   return static_cast<ring::Header*>(mapping);
 }
 
 class Story {
  public:
-  Story() : reader_("agent.so") {
+  Story() : reader_(1) {
     g_reader = &reader_;
     agent::record_from_first_event(map_again);
   }
@@ -160,7 +158,7 @@ TEST(Ring, IsNotWrittenToByAForkedChild) {
       {
         Story story;
         Story::emit(1);
-        agent::stop_in_child();
+        agent::continue_in_child(false);
         Story::emit(2);
         std::thread([] { Story::emit(3); }).join();
         tell(story.take().where == 1 && story.reader().committed().empty());

@@ -32,6 +32,18 @@ void remove_variable(const char* name) noexcept {
   for (; *entry != nullptr; ++entry) *entry = entry[1];
 }
 
+bool has_component(const char* list, const char* component) noexcept {
+  const std::size_t length = std::strlen(component);
+  for (const char* part = list; part != nullptr;) {
+    const char* const colon = std::strchr(part, ':');
+    const std::size_t part_length =
+        colon == nullptr ? std::strlen(part) : static_cast<std::size_t>(colon - part);
+    if (part_length == length && std::strncmp(part, component, length) == 0) return true;
+    part = colon == nullptr ? nullptr : colon + 1;
+  }
+  return false;
+}
+
 void remove_component(const char* name, const char* component) noexcept {
   char** entry = find_entry(name);
   if (entry == nullptr) return;

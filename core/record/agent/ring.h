@@ -69,6 +69,7 @@ enum class Kind : std::uint8_t {
   wide = 8,
   statistics = 9,  // nested: an arena is about to be requested, else the interpreter is at its end.
                    // The address is sys.getallocatedblocks(), or kUnknownBlocks
+  fork = 10,       // the thread is about to fork; the size numbers the process's forks, from 1
 };
 
 inline constexpr std::uint64_t kUnknownBlocks = kAddressMask;
@@ -76,9 +77,8 @@ inline constexpr std::uint64_t kUnknownBlocks = kAddressMask;
 inline constexpr std::size_t kMostStatisticsBytes = 8192;
 
 inline constexpr std::uint32_t kMagic = 0x52'4d'59'50;  // "PYMR"
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 
-// Why the agent recorded nothing or stopped.
 enum class State : std::uint32_t {
   waiting = 0,  // no process has taken the ring
   hooked = 1,   // `owner` records; the facts are there
@@ -91,18 +91,23 @@ struct Header {
   std::uint32_t magic;
   std::uint32_t version;
   std::uint64_t ring_bytes;
-  std::uint32_t collector;          // process id
-  char preload[1024];               // what the collector put into LD_PRELOAD, to be taken out again
-  std::uint32_t takes_checkpoints;  // the interpreter's statistics are wanted at its end
-  std::uint32_t checkpoint_every;   // and at every Nth arena request of its pymalloc; 0: at none
+  std::uint32_t collector;  // process id
+  std::uint32_t serial;     // the ring's number in the recording, from 1
 
-  // The agent. The first process to put its id here is the trace.
-  alignas(64) std::atomic<std::uint32_t> owner;
-  std::atomic<State> state;
+  // The agent, before it says `hooked`.
+  alignas(64) std::atomic<State> state;
+  std::uint32_t owner;   // process id
+  std::uint32_t parent;  // process id
+  // A child that was forked from a recorded process: that one's ring, and the number in its `fork`
+  // record. The child's thread 0 is the thread that forked. 0: not forked.
+  std::uint32_t parent_serial;
+  std::uint32_t parent_fork;
   std::uint32_t debug_build;
   std::uint32_t has_pythonmalloc;
+  std::uint32_t command_bytes;
   char python[256];        // Py_GetVersion()
   char pythonmalloc[256];  // the environment variable
+  char command[2048];      // the arguments, each ended by a zero; what does not fit is cut off
 
   alignas(64) std::atomic<std::uint64_t> read;      // the collector's position
   alignas(64) std::atomic<std::uint64_t> reserved;  // the writers' position, once there are several
@@ -113,8 +118,5 @@ inline constexpr std::size_t kHeaderBytes = 4096;
 inline constexpr std::size_t kMappingBytes = kHeaderBytes + kRingBytes;
 static_assert(sizeof(Header) <= kHeaderBytes);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
-
-// The environment variable that names the ring.
-inline constexpr char kRingVariable[] = "PYMEMLAB_RING";
 
 }  // namespace pymemlab::ring

@@ -32,6 +32,8 @@ enum class Phase : std::uint32_t {
 std::atomic<Phase> g_phase;
 ring::Header* (*g_claim)() noexcept;
 std::atomic<std::uint32_t> g_threads;
+std::atomic<std::uint32_t> g_forks;
+ForkOrigin g_origin;
 std::atomic<void (*)() noexcept> g_ask;
 // The first position that the writers share: 0 while there is one writer, 1 while the cursor is
 // being taken from it.
@@ -200,15 +202,16 @@ void start_writing(Thread& thread, ring::Header* header) noexcept {
   thread.where = next_thread_number() << ring::kThreadShift;
   g_shared_limit.store(ring::kFirstPosition + ring::kRingBytes);
   const bool is_main_thread = syscall(SYS_gettid) == getpid();
-  if (is_main_thread &&
+  const bool asks = g_ask.load() != nullptr;
+  if (is_main_thread && !asks &&
       syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
     thread.next.store(ring::kFirstPosition);
     enter_lap(thread, ring::kFirstPosition);
     thread.limit.store(ring::kFirstPosition + ring::kRingBytes);
     thread.mode = Mode::alone;
   } else {
-    // Without the barrier, or an owner that stays, a plain cursor cannot be taken away: the atomic
-    // one from the beginning.
+    // Without the barrier, or an owner that stays, a plain cursor cannot be taken away, and its
+    // fast path does not ask: the atomic one from the beginning.
     header->reserved.store(ring::kFirstPosition);
     g_shared_from.store(ring::kFirstPosition);
     thread.mode = Mode::shared;
@@ -329,10 +332,34 @@ void ask_at_every_event(void (*ask)() noexcept) noexcept {
   if (is_recording() && t_thread.mode == Mode::alone) hand_over();
 }
 
-void stop_in_child() noexcept {
-  g_phase.store(Phase::over);
-  switch_off(t_thread);
+void note_fork() noexcept {
+  t_thread.fork = 0;
+  if (!is_recording()) return;
+  const std::uint32_t fork = g_forks.fetch_add(1) + 1;
+  emit(static_cast<std::uint64_t>(ring::Kind::fork) | std::uint64_t{fork} << ring::kSizeShift,
+       nullptr);
+  if (is_recording()) t_thread.fork = fork;
 }
+
+void continue_in_child(bool is_recorded) noexcept {
+  if (g_phase.load() == Phase::armed) return;
+  if (!is_recorded || t_thread.fork == 0) {
+    g_phase.store(Phase::over);
+    return switch_off(t_thread);
+  }
+  g_origin = {.serial = g_header->serial, .fork = t_thread.fork};
+  // No other thread is here. The interpreter and the depth that this one is in stay as they are.
+  t_thread.where = 0;
+  t_thread.next.store(0);
+  t_thread.limit.store(0);
+  t_thread.mode = Mode::unknown;
+  g_threads.store(0);
+  g_forks.store(0);
+  g_shared_from.store(0);
+  g_phase.store(Phase::armed);
+}
+
+ForkOrigin fork_origin() noexcept { return g_origin; }
 
 bool may_record() noexcept { return g_phase.load(std::memory_order_relaxed) != Phase::over; }
 

@@ -36,6 +36,7 @@ struct Thread {
   std::uint64_t where;               // its number, shifted; the owner of the cursor has 0
   std::int64_t interpreter_id;
   Mode mode;
+  std::uint32_t fork;  // the number of its latest one
 };
 extern constinit thread_local Thread t_thread __attribute__((tls_model("initial-exec")));
 extern constinit std::byte* g_records;
@@ -79,8 +80,18 @@ void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept;
 // bring the interpreter in t_thread up to date. The plain cursor, whose fast path asks nothing, is
 // given up.
 void ask_at_every_event(void (*ask)() noexcept) noexcept;
-// In a forked child: the ring is the parent's.
-void stop_in_child() noexcept;
+
+// Before the thread forks: says so in the stream.
+void note_fork() noexcept;
+// In the child, whose ring is still the parent's. If it is to be recorded, its first event claims
+// another one.
+void continue_in_child(bool is_recorded) noexcept;
+// The fork that this process came from, if it was noted: the parent's ring and the number there.
+struct ForkOrigin {
+  std::uint32_t serial = 0;
+  std::uint32_t fork = 0;
+};
+[[nodiscard]] ForkOrigin fork_origin() noexcept;
 // Whether events are, or would be, recorded.
 [[nodiscard]] bool may_record() noexcept;
 // Whether a request to the mem or obj domain has been recorded.

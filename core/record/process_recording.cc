@@ -1,0 +1,218 @@
+#include "core/record/process_recording.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+#include <thread>
+
+#include "core/base/input_error.h"
+#include "core/base/units.h"
+
+namespace pymemlab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+
+// A chunk is written at least so often: what a killed collector loses is younger.
+constexpr auto kFlushInterval = std::chrono::seconds(1);
+// Between two looks at an empty ring: from the first, doubling, up to the second. The ring holds
+// some hundred milliseconds of the fastest programs.
+constexpr microseconds kShortestNap{50};
+constexpr microseconds kLongestNap{4000};
+
+std::string platform() {
+  utsname name = {};
+  ::uname(&name);
+  return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
+}
+
+// "3.11.2 (main, Nov ...) [GCC ...]" begins with the version.
+std::string version_of(std::string_view text) {
+  return std::string(text.substr(0, text.find(' ')));
+}
+
+// CPython: POOL_SIZE grew with 3.10's address map.
+std::uint64_t pool_bytes_of(const std::string& version) {
+  unsigned minor = 0;
+  if (std::sscanf(version.c_str(), "3.%u", &minor) != 1) return 0;
+  return minor >= 10 ? 16 * kKiB : 4 * kKiB;
+}
+
+}  // namespace
+
+std::vector<std::string> command_of(const ring::Header& header) {
+  std::vector<std::string> command;
+  std::string_view rest(header.command,
+                        std::min<std::size_t>(header.command_bytes, sizeof header.command));
+  while (!rest.empty()) {
+    command.emplace_back(rest.substr(0, rest.find('\0')));
+    rest.remove_prefix(std::min(command.back().size() + 1, rest.size()));
+  }
+  return command;
+}
+
+ProcessRecording::ProcessRecording(const RecordRequest& request, std::string started,
+                                   RecordedForks& forks, std::unique_ptr<RingReader> ring,
+                                   std::string path)
+    : request_(request),
+      started_(std::move(started)),
+      forks_(forks),
+      ring_(std::move(ring)),
+      path_(std::move(path)),
+      process_(static_cast<int>(ring_->header().owner)) {}
+
+template <typename Write>
+void ProcessRecording::unless_failed(Write write) {
+  if (failure_) return;
+  try {
+    write();
+  } catch (const InputError& error) {
+    failure_ = error.what();
+  }
+}
+
+void ProcessRecording::run() {
+  begin_trace();
+  microseconds nap = kShortestNap;
+  for (;;) {
+    const bool ended = stopped_.load() || process_.has_ended();
+    if (drain() != 0) {
+      nap = kShortestNap;
+    } else if (ended) {
+      if (!ring_->skip_hole()) break;
+    } else {
+      std::this_thread::sleep_for(nap);
+      nap = std::min(2 * nap, kLongestNap);
+    }
+    write_chunk_if_due();
+  }
+  forks_.end(ring_->header().serial);
+  has_run_.store(true);
+}
+
+std::size_t ProcessRecording::drain() {
+  std::size_t total = 0;
+  // Bounded, so that the clock and the process are looked at in between.
+  constexpr int kRounds = 64;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::span<const ring::Record> records = ring_->committed();
+    if (records.empty()) break;
+    unless_failed([&] { trace_->assembler.take(records); });
+    ring_->release(records.size());
+    total += records.size();
+  }
+  return total;
+}
+
+void ProcessRecording::write_chunk_if_due() {
+  const Clock::time_point now = Clock::now();
+  if (!trace_ || now - flushed_ < kFlushInterval || trace_->writer.events() == events_flushed_)
+    return;
+  unless_failed([&] { trace_->writer.flush_chunk(); });
+  flushed_ = now;
+  events_flushed_ = trace_->writer.events();
+}
+
+void ProcessRecording::begin_trace() {
+  const ring::Header& header = ring_->header();
+  if (header.parent_serial != 0) {
+    origin_ = forks_.wait_for(header.parent_serial, header.parent_fork);
+    if (!origin_) {
+      failure_ = fmt::format("{}: the trace of the process that forked it ended early", path_);
+      return;
+    }
+  }
+  unless_failed([&] {
+    trace_.emplace(TraceWriter::create(path_, first_metadata(), request_.writer));
+    if (origin_) inherit(*origin_, trace_->writer, trace_->assembler);
+    trace_->assembler.at_forks([this](std::uint32_t number, const Assembler::ForkPoint& point) {
+      keep_fork(number, point);
+    });
+  });
+}
+
+// The child's recording reads the file up to here.
+void ProcessRecording::keep_fork(std::uint32_t number, const Assembler::ForkPoint& point) {
+  trace_->writer.flush_chunk();
+  forks_.add(ring_->header().serial, number, {.trace = path_, .point = point});
+}
+
+TraceMetadata ProcessRecording::first_metadata() {
+  const ring::Header& header = ring_->header();
+  TraceMetadata metadata;
+  metadata.source = "record";
+  metadata.command = request_.all_processes ? command_of(header) : request_.command;
+  metadata.started = started_;
+  metadata.platform = platform();
+  metadata.pid = process_.id();
+  metadata.python = facts();
+  if (header.has_pythonmalloc != 0) metadata.pythonmalloc = header.pythonmalloc;
+  metadata.extra["python_build"] = header.python;
+  if (request_.all_processes) metadata.parent = header.parent;
+  if (origin_) {
+    metadata.extra["parent_trace"] = std::filesystem::path(origin_->trace).filename().string();
+    metadata.extra["parent_events"] = origin_->point.events;
+  }
+  return metadata;
+}
+
+PythonFacts ProcessRecording::facts() const {
+  PythonFacts facts;
+  facts.version = version_of(ring_->header().python);
+  facts.build = ring_->header().debug_build != 0 ? "debug" : "release";
+  if (!trace_) return facts;
+  facts.alignment = trace_->assembler.alignment();
+  facts.arena_bytes = trace_->assembler.arena_bytes();
+  if (facts.arena_bytes != 0) facts.pool_bytes = pool_bytes_of(facts.version);
+  return facts;
+}
+
+void ProcessRecording::note_end(const std::optional<ExitStatus>& exit) {
+  TraceMetadata& metadata = trace_->writer.metadata();
+  metadata.python = facts();
+  if (exit) {
+    metadata.extra["exit_status"] = exit->code;
+    if (exit->signal != 0) metadata.extra["exit_signal"] = exit->signal;
+  }
+  if (is_cut())
+    trace_->writer.mark(fmt::format("recording stopped at event {}", trace_->writer.events()));
+}
+
+RecordedProcess ProcessRecording::finish(const std::optional<ExitStatus>& exit, bool replaced) {
+  const ring::Header& header = ring_->header();
+  RecordedProcess process{.trace = path_,
+                          .pid = process_.id(),
+                          .parent = static_cast<int>(header.parent),
+                          .command = command_of(header),
+                          .python = version_of(header.python),
+                          .replaced = replaced,
+                          .exit = exit};
+  if (origin_)
+    process.forked_from = ForkedFrom{.trace = origin_->trace, .events = origin_->point.events};
+  if (trace_) {
+    unless_failed([&] {
+      note_end(exit);
+      trace_->writer.finish();
+    });
+    process.events = failure_ ? 0 : trace_->writer.events();
+    process.unknown_blocks = trace_->assembler.unknown_blocks();
+    process.missed_frees = trace_->assembler.missed_frees();
+    std::error_code unknown;
+    const std::uintmax_t bytes = std::filesystem::file_size(path_, unknown);
+    process.bytes = unknown ? 0 : bytes;
+  }
+  if (failure_) {
+    process.loss = fmt::format("{}; the trace ends early, after its last whole chunk", *failure_);
+  } else if (is_cut()) {
+    process.loss = fmt::format(
+        "the ring stayed full for two seconds; recording stopped at event {}", process.events);
+  }
+  return process;
+}
+
+}  // namespace pymemlab

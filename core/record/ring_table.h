@@ -1,0 +1,50 @@
+// The collector's end of the table (agent/table.h): puts rings on offer and finds those that
+// processes have taken.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/os/mapped_region.h"
+#include "core/os/process.h"
+#include "core/record/agent/table.h"
+#include "core/record/ring_reader.h"
+
+namespace pymemlab {
+
+struct RingTableOptions {
+  bool follow_tree = false;  // a ring for every process; otherwise one, for the first
+  bool checkpoints = false;
+  std::uint32_t checkpoint_every = 0;
+};
+
+class RingTable {
+ public:
+  // Throws InputError.
+  explicit RingTable(const RingTableOptions& options);
+
+  // The value of ring::kTableVariable for an agent that is `component` in LD_PRELOAD.
+  [[nodiscard]] std::string variable(const std::string& component) const;
+
+  // The rings that were taken since the last call, by processes that have said who they are; others
+  // go on offer in their place.
+  [[nodiscard]] std::vector<std::unique_ptr<RingReader>> taken();
+  // Processes that found no ring and run unrecorded.
+  [[nodiscard]] std::uint32_t turned_away() const noexcept { return table_->turned_away.load(); }
+
+ private:
+  void offer(std::size_t seat);
+  void refill();
+
+  RingTableOptions options_;
+  MemoryFile file_;
+  MappedRegion region_;
+  ring::Table* table_;
+  std::array<std::unique_ptr<RingReader>, ring::kSeats> rings_;  // by seat, offered or just taken
+  std::uint32_t serial_ = 0;
+};
+
+}  // namespace pymemlab
