@@ -47,14 +47,26 @@ class TemporaryTrace {
 };
 
 // Standard streams carry our own format unless told otherwise.
-const TraceFormat& format_for(const std::string& path, const std::string& name,
-                              const char* option) {
-  if (!name.empty()) return trace_format_named(name);
-  if (path == "-") return trace_format_named("pmtrace");
-  const TraceFormat* found = trace_format_of(path);
+const TraceFormat& format_to_read(const ConvertOptions& options) {
+  if (!options.from_format.empty()) return trace_format_named(options.from_format);
+  if (options.from_path == "-") return trace_format_named("pmtrace");
+  const TraceFormat* found = trace_format_in(options.from_path);
+  if (found == nullptr) found = trace_format_of(options.from_path);
   if (found == nullptr)
-    throw InputError("{}: its name does not say which format it is in; say so with {}", path,
-                     option);
+    throw InputError(
+        "{}: neither its content nor its name says which format it is in; say so "
+        "with --from",
+        options.from_path);
+  return *found;
+}
+
+const TraceFormat& format_to_write(const ConvertOptions& options) {
+  if (!options.to_format.empty()) return trace_format_named(options.to_format);
+  if (options.to_path == "-") return trace_format_named("pmtrace");
+  const TraceFormat* found = trace_format_of(options.to_path);
+  if (found == nullptr)
+    throw InputError("{}: its name does not say which format to write; say so with --to",
+                     options.to_path);
   return *found;
 }
 
@@ -72,8 +84,10 @@ void warn(const ConversionReport& report) {
 }
 
 int run_convert(const ConvertOptions& options) {
-  const TraceFormat& from = format_for(options.from_path, options.from_format, "--from");
-  const TraceFormat& to = format_for(options.to_path, options.to_format, "--to");
+  const TraceFormat& from = format_to_read(options);
+  const TraceFormat& to = format_to_write(options);
+  // Says so before it reads a long trace.
+  if (!is_written(to)) to.export_file(options.from_path, options.to_path);
   refuse_same_file(options);
   const TraceWriterOptions writing{.addresses = options.drop.empty()};
   const TraceFormat& ours = trace_format_named("pmtrace");
@@ -90,9 +104,14 @@ int run_convert(const ConvertOptions& options) {
 }
 
 std::string format_list() {
-  std::string text = "Formats, and the file names that say them:\n";
+  std::string text =
+      "Formats, and the file names that say them.\n"
+      "What is read may be compressed (gzip, zstd, or a zip of one file).\n";
   for (const TraceFormat& format : trace_formats())
-    text += fmt::format("  {:<10} *{}\n", format.name, format.extension);
+    text += fmt::format("  {:<14} {:<5} {:<6} {:<9} {}\n", format.name,
+                        is_read(format) ? "read" : "", is_written(format) ? "write" : "",
+                        format.extension.empty() ? "" : fmt::format("*{}", format.extension),
+                        format.description);
   return text;
 }
 

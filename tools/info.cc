@@ -72,6 +72,10 @@ void print_origin(const TraceMetadata& metadata) {
     print_row("optional columns", fmt::format("{}", fmt::join(metadata.columns, ", ")));
   if (!metadata.unknown.empty())
     print_row("not known", fmt::format("{}", fmt::join(metadata.unknown, ", ")));
+  const auto notes = metadata.extra.find("notes");
+  if (notes == metadata.extra.end() || !notes->is_array()) return;
+  for (const nlohmann::json& note : *notes)
+    if (note.is_string()) print_row("note", note.get<std::string>());
 }
 
 void print_events(const TraceSummary& summary) {

@@ -6,8 +6,16 @@
 #include <array>
 
 #include "core/base/input_error.h"
+#include "core/trace/formats/bytehound_format.h"
+#include "core/trace/formats/chrome_format.h"
+#include "core/trace/formats/glibc_trace_format.h"
+#include "core/trace/formats/heaptrack_format.h"
+#include "core/trace/formats/input_stream.h"
+#include "core/trace/formats/memory_replay_format.h"
+#include "core/trace/formats/mtrace_format.h"
 #include "core/trace/formats/rep_format.h"
 #include "core/trace/formats/text_format.h"
+#include "core/trace/formats/wl_format.h"
 
 namespace pymemlab {
 namespace {
@@ -34,15 +42,44 @@ ConversionReport export_trace(const std::string& from, const std::string& to) {
   return copy_trace(from, to, {.addresses = true});
 }
 
+ConversionReport only_written(const std::string& from, const std::string&,
+                              const TraceWriterOptions&) {
+  throw InputError("{}: this format is only written; name the one the file is in with --from",
+                   from);
+}
+
+ConversionReport only_read(const std::string&, const std::string& to) {
+  throw InputError("{}: this format is only read; name one to write with --to", to);
+}
+
+bool is_trace(std::string_view head) noexcept { return head.substr(0, 4) == "\x89PMT"; }
+
 constexpr std::array kFormats = {
-    TraceFormat{"pmtrace", ".pmtrace", copy_trace, export_trace},
-    TraceFormat{"rep", ".rep", import_rep, export_rep},
-    TraceFormat{"text", ".txt", import_text, export_text},
+    TraceFormat{"pmtrace", ".pmtrace", "our own", copy_trace, export_trace, is_trace},
+    TraceFormat{"text", ".txt", "our own, for people", import_text, export_text, is_text},
+    TraceFormat{"rep", ".rep", "malloclab's traces", import_rep, export_rep, nullptr},
+    TraceFormat{"wl", ".wl", "workloads of glibc-malloc-trace-utils", import_wl, export_wl,
+                nullptr},
+    TraceFormat{"glibc-trace", "", "traces of glibc's dj/malloc branch", import_glibc_trace,
+                only_read, is_glibc_trace},
+    TraceFormat{"mtrace", ".mtrace", "logs of the C library's mtrace()", import_mtrace, only_read,
+                is_mtrace},
+    TraceFormat{"heaptrack", "", "heaptrack's recordings, raw and interpreted", import_heaptrack,
+                only_read, is_heaptrack},
+    TraceFormat{"bytehound", ".replay", "bytehound's replay files", import_bytehound,
+                export_bytehound, nullptr},
+    TraceFormat{"memory-replay", "", "logs for Android's memory_replay", import_memory_replay,
+                only_read, is_memory_replay},
+    TraceFormat{"chrome-json", ".json", "counters for Perfetto and Chrome's tracing", only_written,
+                export_chrome, nullptr},
 };
 
 }  // namespace
 
 std::span<const TraceFormat> trace_formats() noexcept { return kFormats; }
+
+bool is_read(const TraceFormat& format) noexcept { return format.import_file != only_written; }
+bool is_written(const TraceFormat& format) noexcept { return format.export_file != only_read; }
 
 const TraceFormat& trace_format_named(std::string_view name) {
   const auto found =
@@ -58,8 +95,20 @@ const TraceFormat& trace_format_named(std::string_view name) {
 const TraceFormat* trace_format_of(std::string_view path) noexcept {
   const auto found =
       std::find_if(kFormats.begin(), kFormats.end(), [path](const TraceFormat& format) {
-        return path.size() >= format.extension.size() &&
+        return !format.extension.empty() && path.size() >= format.extension.size() &&
                path.substr(path.size() - format.extension.size()) == format.extension;
+      });
+  return found == kFormats.end() ? nullptr : found;
+}
+
+const TraceFormat* trace_format_in(const std::string& path) {
+  InputStream input(path);
+  std::array<char, 4096> bytes{};
+  const std::size_t size = input.read(std::as_writable_bytes(std::span(bytes)));
+  const std::string_view head(bytes.data(), size);
+  const auto found =
+      std::find_if(kFormats.begin(), kFormats.end(), [head](const TraceFormat& format) {
+        return format.recognises != nullptr && format.recognises(head);
       });
   return found == kFormats.end() ? nullptr : found;
 }

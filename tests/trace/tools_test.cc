@@ -123,6 +123,17 @@ TEST_F(Tools, ConvertDropsAddressesAndMendsACutOffTrace) {
   EXPECT_EQ(read_all(scratch("m.pmtrace")).damage, std::nullopt);
 }
 
+TEST_F(Tools, ConvertKnowsAFormatByItsContentAndSaysWhatItCouldNotTell) {
+  const std::string log = "= Start\n+ 0x10 0x20\n+ 0x10 0x20\n= End\n";
+  write_bytes(scratch("log"), {log.begin(), log.end()});
+  const Outcome converted = run("convert " + scratch("log") + " " + scratch("log.pmtrace"));
+  EXPECT_EQ(converted.exit, 0);
+  EXPECT_THAT(converted.err, HasSubstr("note: 1 frees are missing"));
+  const Outcome report = run("info " + scratch("log.pmtrace"));
+  EXPECT_THAT(report.out, HasSubstr("not known                python, domains, calloc"));
+  EXPECT_THAT(report.out, HasSubstr("note                     1 frees are missing"));
+}
+
 TEST_F(Tools, ConvertSaysWhatItWants) {
   const Outcome unnamed = run("convert " + scratch("t.pmtrace") + " " + scratch("t.unknown"));
   EXPECT_EQ(unnamed.exit, 2);
@@ -130,7 +141,10 @@ TEST_F(Tools, ConvertSaysWhatItWants) {
   const Outcome same = run("convert " + scratch("t.pmtrace") + " " + scratch("t.pmtrace"));
   EXPECT_EQ(same.exit, 2);
   EXPECT_EQ(read_all(scratch("t.pmtrace")).operations.size(), 1000u);
-  EXPECT_EQ(run("convert --from memray - -").exit, 2);
+  EXPECT_EQ(run("convert --from nosuch - -").exit, 2);
+  const Outcome only_read = run("convert --to mtrace " + scratch("t.pmtrace") + " -");
+  EXPECT_EQ(only_read.exit, 2);
+  EXPECT_THAT(only_read.err, HasSubstr("this format is only read"));
 }
 
 }  // namespace

@@ -301,6 +301,10 @@ ConversionReport import_text(const std::string& from, const std::string& to,
   return TextImporter(from, to, options).run();
 }
 
+bool is_text(std::string_view head) noexcept {
+  return head.substr(0, kFirstLine.size()) == kFirstLine;
+}
+
 ConversionReport export_text(const std::string& from, const std::string& to) {
   TraceReader trace = TraceReader::open(from, {.addresses = true});
   TextExporter text(to);

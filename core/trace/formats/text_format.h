@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/trace/format.h"
 
@@ -11,6 +12,8 @@ namespace pymemlab {
 
 ConversionReport import_text(const std::string& from, const std::string& to,
                              const TraceWriterOptions& options);
+// Whether a file that starts with `head` is one.
+[[nodiscard]] bool is_text(std::string_view head) noexcept;
 ConversionReport export_text(const std::string& from, const std::string& to);
 
 }  // namespace pymemlab

@@ -10,6 +10,14 @@ namespace {
 constexpr std::size_t kReadBytes = 1u << 16;
 constexpr std::size_t kMaxLineBytes = 16u << 20;
 
+std::optional<std::uint64_t> number_in(std::string_view digits, int base) {
+  std::uint64_t value = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return value;
+}
+
 }  // namespace
 
 bool LineReader::next(std::string_view& line) {
@@ -23,6 +31,7 @@ bool LineReader::next(std::string_view& line) {
     if (found != nullptr) {
       line = {from, static_cast<std::size_t>(static_cast<const char*>(found) - from)};
       begin_ += line.size() + 1;
+      ended_ = true;
       break;
     }
     searched = end_ - begin_;
@@ -31,10 +40,23 @@ bool LineReader::next(std::string_view& line) {
     if (begin_ == end_) return false;
     line = {buffer_.data() + begin_, end_ - begin_};
     begin_ = end_;
+    ended_ = false;
     break;
   }
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   return true;
+}
+
+bool LineReader::next_whole(std::string_view& line) {
+  if (!next(line)) return false;
+  cut_off_ = !ended_;
+  return ended_;
+}
+
+std::optional<std::string> LineReader::damage() const {
+  if (input_.damage()) return input_.damage();
+  if (!cut_off_) return std::nullopt;
+  return fmt::format("{}: the last line is cut off; what is before it was read", place());
 }
 
 bool LineReader::fill() {
@@ -45,7 +67,7 @@ bool LineReader::fill() {
   }
   if (buffer_.size() < end_ + kReadBytes) buffer_.resize(2 * end_ + kReadBytes);
   const std::size_t got =
-      file_.read(std::as_writable_bytes(std::span(buffer_).subspan(end_, kReadBytes)));
+      input_.read(std::as_writable_bytes(std::span(buffer_).subspan(end_, kReadBytes)));
   end_ += got;
   return got > 0;
 }
@@ -64,13 +86,16 @@ std::vector<std::string_view> LineReader::words(std::string_view line) {
 
 std::uint64_t LineReader::count(std::string_view word, std::string_view what) const {
   const bool hex = word.substr(0, 2) == "0x";
-  const std::string_view digits = hex ? word.substr(2) : word;
-  std::uint64_t value = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
-  if (error != std::errc() || end != digits.data() + digits.size())
-    fail("\"{}\" is no {}: wanted a number up to 2^64 - 1", word, what);
-  return value;
+  const std::optional<std::uint64_t> value =
+      hex ? number_in(word.substr(2), 16) : number_in(word, 10);
+  if (!value) fail("\"{}\" is no {}: wanted a number up to 2^64 - 1", word, what);
+  return *value;
+}
+
+std::uint64_t LineReader::bare_hex(std::string_view word, std::string_view what) const {
+  const std::optional<std::uint64_t> value = number_in(word, 16);
+  if (!value) fail("\"{}\" is no {}: wanted a hexadecimal number up to 2^64 - 1", word, what);
+  return *value;
 }
 
 void TextWriter::flush() {

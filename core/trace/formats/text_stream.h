@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,21 +14,28 @@
 
 #include "core/base/input_error.h"
 #include "core/os/file.h"
+#include "core/trace/formats/input_stream.h"
 
 namespace pymemlab {
 
 class LineReader {
  public:
-  explicit LineReader(const std::string& path) : file_(File::open_to_read(path)) {}
+  // The file may be compressed: see InputStream.
+  explicit LineReader(const std::string& path) : input_(path) {}
 
   // False at the end. `line` has no line end and holds until the next call. Throws InputError for a
   // line beyond all reason, which no text format of ours has.
   [[nodiscard]] bool next(std::string_view& line);
+  // As next, for what a program wrote line by line: a last line without its end was cut off, and is
+  // left out.
+  [[nodiscard]] bool next_whole(std::string_view& line);
+  // One sentence, if the file ends where more was to come.
+  [[nodiscard]] std::optional<std::string> damage() const;
   // The words of `line` that blanks separate.
   [[nodiscard]] static std::vector<std::string_view> words(std::string_view line);
 
   // "churn.txt:41"
-  [[nodiscard]] std::string place() const { return fmt::format("{}:{}", file_.path(), number_); }
+  [[nodiscard]] std::string place() const { return fmt::format("{}:{}", input_.path(), number_); }
   // "churn.txt:41: ..."
   template <typename... Args>
   [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {
@@ -35,15 +43,19 @@ class LineReader {
   }
   // A decimal number, or hexadecimal after 0x. Fails naming `what`.
   [[nodiscard]] std::uint64_t count(std::string_view word, std::string_view what) const;
+  // A hexadecimal number without 0x. Fails naming `what`.
+  [[nodiscard]] std::uint64_t bare_hex(std::string_view word, std::string_view what) const;
 
  private:
   bool fill();
 
-  File file_;
+  InputStream input_;
   std::vector<char> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::uint64_t number_ = 0;
+  bool ended_ = false;  // the line given last has its line end
+  bool cut_off_ = false;
 };
 
 class TextWriter {
