@@ -1,10 +1,18 @@
 // Both ends of the ring in one process. The agent's state is one a process, so each story runs in a
 // child of its own, which exits 0 if it went well.
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <thread>
 #include <vector>
 
@@ -149,6 +157,50 @@ TEST(Ring, SkipsWhatADeadWriterTookAndDidNotCommit) {
         well =
             well && (story.take().where & ring::kAddressMask) == 3 && !story.reader().skip_hole();
         tell(well);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+// The kernel hands the call of the barrier to this handler, which plays the owner at its worst: the
+// limit must be gone by now, and a move that becomes visible only here must still be seen.
+std::atomic<std::uint64_t>* g_owners_next;
+std::atomic<std::uint64_t>* g_owners_limit;
+std::atomic<int> g_barriers;
+
+void move_in_barrier(int, siginfo_t*, void* context) {
+  if (g_owners_limit->load() == 0) ++g_barriers;
+  g_owners_next->fetch_add(sizeof(ring::Record));
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RAX] = 0;
+}
+
+bool trap_barriers() {
+  struct sigaction action = {};
+  action.sa_sigaction = move_in_barrier;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGSYS, &action, nullptr);
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter = {.len = 4, .filter = program};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0;
+}
+
+TEST(Ring, SeesTheOwnersLastMoveWhenTheCursorIsTakenFromIt) {
+  EXPECT_EXIT(
+      {
+        Story story;
+        Story::emit(1);
+        g_owners_next = &agent::t_thread.next;
+        g_owners_limit = &agent::t_thread.limit;
+        constexpr std::uint64_t kBehindBoth = ring::kFirstPosition + 2 * sizeof(ring::Record);
+        if (g_owners_limit->load() == 0 || !trap_barriers()) tell(true);  // no barrier, or no trap
+        std::thread([] { Story::emit(3); }).join();
+        const std::uint64_t reserved = story.reader().header().reserved;
+        tell(g_barriers == 1 && reserved == kBehindBoth + sizeof(ring::Record));
       },
       testing::ExitedWithCode(0), "");
 }
