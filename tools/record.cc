@@ -77,6 +77,10 @@ void report_tree(const RecordResult& result, const std::string& folder) {
     fmt::print(stderr, "pymemlab: {} processes ran unrecorded: too many started at once\n",
                result.not_recorded);
   }
+  if (result.tree_loss) {
+    fmt::print(stderr, "pymemlab: {}\n", *result.tree_loss);
+    return;
+  }
   fmt::print(stderr, "pymemlab: recorded {} processes: {}\n", result.processes.size(),
              (std::filesystem::path(folder) / kTreeFile).string());
 }
@@ -110,8 +114,7 @@ int run_record(const RecordOptions& options) {
   if (result.program.code != kDone) return result.program.code;
   throw InputError(
       "record: no CPython was found in '{}', so there is no trace; name a command that runs Python "
-      "3.6 or later, "
-      "dynamically linked, and that passes LD_PRELOAD on",
+      "3.6 or later, dynamically linked, as the same user, and that passes LD_PRELOAD on",
       fmt::join(options.command, " "));
 }
 

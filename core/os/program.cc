@@ -202,6 +202,10 @@ std::optional<ExitStatus> ProcessWatch::exit() const noexcept {
   return decode(info.exit_code);
 }
 
+void survive_file_size_limit() noexcept {
+  handle(SIGXFSZ, [](int) {});
+}
+
 void allow_many_files() noexcept {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

@@ -75,6 +75,9 @@ class ProcessWatch {
   int descriptor_;
 };
 
+// From here on a write beyond the limit on file sizes fails, and does not end this process.
+// Programs that it starts are not affected.
+void survive_file_size_limit() noexcept;
 // Raises this process's limit on open files as far as it may.
 void allow_many_files() noexcept;
 

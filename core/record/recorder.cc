@@ -145,6 +145,15 @@ RecordResult Recorder::result() {
   return result;
 }
 
+// The command has run, so nothing that fails now may look as if it had not.
+void keep_tree(const RecordRequest& request, RecordResult& result) {
+  try {
+    write_tree(request, result);
+  } catch (const InputError& error) {
+    result.tree_loss = fmt::format("{}; the summary of the tree is lost", error.what());
+  }
+}
+
 // Where the traces go, and what is left there if there are none.
 class Output {
  public:
@@ -182,6 +191,7 @@ void Output::discard() const {
 }  // namespace
 
 RecordResult record(const RecordRequest& request) {
+  survive_file_size_limit();
   const Preload preload;
   const Output output(request);
   RecordResult result;
@@ -198,7 +208,7 @@ RecordResult record(const RecordRequest& request) {
     Recorder recorder(request, table, program);
     recorder.run();
     result = recorder.result();
-    if (request.all_processes && result.hooked) write_tree(request, result);
+    if (request.all_processes && result.hooked) keep_tree(request, result);
   } catch (const InputError&) {
     output.discard();
     throw;

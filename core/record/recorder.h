@@ -52,6 +52,7 @@ struct RecordResult {
   std::vector<RecordedProcess> processes;  // in the order in which they began to be recorded
   std::uint64_t not_recorded = 0;          // processes for which there was no ring in time
   std::optional<std::string> loss;         // the first process's that has one
+  std::optional<std::string> tree_loss;    // why there is no summary of the tree
 };
 
 // Throws InputError, before anything is started, when the trace cannot be written, the agent is

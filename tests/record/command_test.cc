@@ -3,9 +3,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "tests/interpreters.h"
 #include "tests/record/recording.h"
@@ -123,29 +121,6 @@ TEST_F(RecordCommand, PassesARequestToTerminateOnToTheProgram) {
   ::kill(recording.id(), SIGTERM);
   EXPECT_EQ(recording.result().status, 128 + SIGTERM);
   EXPECT_EQ(facts().damage, std::nullopt);
-}
-
-TEST_F(RecordCommand, LeavesTheProgramRunningAndAReadableTraceWhenItIsKilled) {
-  PYMEMLAB_NEEDS_PYTHON();
-  const std::string script = fmt::format(
-      "import time\nend = time.time() + 2\nprint('ready')\n"
-      "while time.time() < end: [str(i) for i in range(1000)]; time.sleep(0.001)\n"
-      "open('{}', 'w').write('done')\n",
-      in_folder("done"));
-  Command recording(recording_of({python(), "-uc", script}));
-  ASSERT_TRUE(recording.has_printed("ready"));
-  std::this_thread::sleep_for(std::chrono::milliseconds(1600));
-  ::kill(recording.id(), SIGKILL);
-  for (int tries = 0; tries < 1000 && !std::filesystem::exists(in_folder("done")); ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_TRUE(std::filesystem::exists(in_folder("done")));
-  const TraceFacts facts = this->facts();
-  EXPECT_TRUE(facts.damage.has_value());
-  EXPECT_GT(facts.events, 10000u);
-  EXPECT_EQ(facts.unknown, 0u);
-  ASSERT_TRUE(facts.metadata.python.has_value());
-  EXPECT_EQ(facts.metadata.python->version, interpreters().back().version);
 }
 
 TEST_F(RecordCommand, EndsTheRecordingAndNotTheProgramWhenTheCollectorStandsStill) {
