@@ -5,15 +5,21 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/input_error.h"
+#include "core/trace/edits/trace_edits.h"
 #include "core/trace/format.h"
 #include "tools/subcommand.h"
 
@@ -26,6 +32,10 @@ struct ConvertOptions {
   std::string from_format;
   std::string to_format;
   std::vector<std::string> drop;
+  bool best = false;
+  std::string slice;
+  std::vector<Slot> threads;
+  bool anonymize = false;
 };
 
 // A trace file between two foreign formats, or between a pipe and what must read twice. Removed in
@@ -83,22 +93,78 @@ void warn(const ConversionReport& report) {
   for (const std::string& loss : report.losses) fmt::print(stderr, "pymemlab: note: {}\n", loss);
 }
 
+// "FROM:TO", either of which may be missing.
+EventRange parse_range(const std::string& text) {
+  EventRange range;
+  const auto parse = [&](std::string_view digits, std::uint64_t& number) {
+    if (digits.empty()) return true;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  const std::size_t colon = text.find(':');
+  const std::string_view all = text;
+  if (colon == std::string::npos || !parse(all.substr(0, colon), range.from) ||
+      !parse(all.substr(colon + 1), range.to))
+    throw InputError(
+        "--slice {}: wanted FROM:TO, numbers of events of which TO is the first that is left out; "
+        "either may be missing",
+        text);
+  return range;
+}
+
+TraceEdits edits_of(const ConvertOptions& options) {
+  TraceEdits edits{.threads = options.threads, .anonymize = options.anonymize};
+  if (!options.slice.empty()) edits.slice = parse_range(options.slice);
+  return edits;
+}
+
+TraceWriterOptions quick_writing_of(const ConvertOptions& options) {
+  return {.addresses = options.drop.empty()};
+}
+
+TraceWriterOptions writing_of(const ConvertOptions& options) {
+  return options.best ? best_writing(options.drop.empty()) : quick_writing_of(options);
+}
+
+// From one file to the next. All but the first read, and all but the last write, a trace of ours.
+using Step = std::function<ConversionReport(const std::string& from, const std::string& to,
+                                            const TraceWriterOptions&)>;
+
+std::vector<Step> steps_of(const ConvertOptions& options, const TraceFormat& from,
+                           const TraceFormat& to) {
+  const TraceFormat& ours = trace_format_named("pmtrace");
+  const TraceEdits edits = edits_of(options);
+  std::vector<Step> steps;
+  if (&from != &ours) steps.emplace_back(from.import_file);
+  if (!edits.change_nothing())
+    steps.emplace_back([edits](const std::string& source, const std::string& target,
+                               const TraceWriterOptions& writing) {
+      return edit_trace(source, target, edits, writing);
+    });
+  // What exports may read more than once and knows no columns to drop.
+  const bool as_it_is = options.from_path != "-" && options.drop.empty();
+  if (steps.empty() && (&to == &ours || !as_it_is)) steps.emplace_back(ours.import_file);
+  if (&to != &ours)
+    steps.emplace_back([&to](const std::string& source, const std::string& target,
+                             const TraceWriterOptions&) { return to.export_file(source, target); });
+  return steps;
+}
+
 int run_convert(const ConvertOptions& options) {
   const TraceFormat& from = format_to_read(options);
   const TraceFormat& to = format_to_write(options);
   // Says so before it reads a long trace.
   if (!is_written(to)) to.export_file(options.from_path, options.to_path);
   refuse_same_file(options);
-  const TraceWriterOptions writing{.addresses = options.drop.empty()};
-  const TraceFormat& ours = trace_format_named("pmtrace");
-  if (&to == &ours) {
-    warn(from.import_file(options.from_path, options.to_path, writing));
-  } else if (&from == &ours && options.from_path != "-" && options.drop.empty()) {
-    warn(to.export_file(options.from_path, options.to_path));
-  } else {
-    const TemporaryTrace between;
-    warn(from.import_file(options.from_path, between.path(), writing));
-    warn(to.export_file(between.path(), options.to_path));
+  std::string path = options.from_path;
+  std::deque<TemporaryTrace> between;
+  for (std::vector<Step> steps = steps_of(options, from, to); !steps.empty();) {
+    const Step step = std::move(steps.front());
+    steps.erase(steps.begin());
+    const bool is_last = steps.empty();
+    const std::string next = is_last ? options.to_path : between.emplace_back().path();
+    warn(step(path, next, is_last ? writing_of(options) : quick_writing_of(options)));
+    path = next;
   }
   return kDone;
 }
@@ -125,6 +191,13 @@ std::function<int()> declare_convert(CLI::App& app) {
   app.add_option("--to", options->to_format, "OUT's format, if its name does not say it");
   app.add_option("--drop", options->drop, "an optional column to leave out")
       ->check(CLI::IsMember({"address"}));
+  app.add_flag("--best", options->best, "the smallest file, which takes its time");
+  app.add_option("--slice", options->slice,
+                 "FROM:TO, only these events, after a prologue that asks for what is live at FROM");
+  app.add_option("--threads", options->threads, "only what these threads did, e.g. 0,2")
+      ->delimiter(',');
+  app.add_flag("--anonymize", options->anonymize,
+               "without command, process, platform and the texts of marks");
   app.footer(format_list());
   return [options] { return run_convert(*options); };
 }

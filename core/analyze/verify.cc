@@ -9,6 +9,7 @@
 #include "core/base/input_error.h"
 #include "core/replay/recorded_geometry.h"
 #include "core/replay/replay_feed.h"
+#include "core/trace/edits/trace_edits.h"
 #include "core/trace/trace_reader.h"
 
 namespace pymemlab {
@@ -36,6 +37,11 @@ RecordedRun describe(const std::string& path, const std::string& profile_name) {
     throw InputError("{}: holds no addresses, so there is nothing to hold placements against",
                      path);
   }
+  if (is_part(metadata))
+    throw InputError(
+        "{}: is part of a recording: what its allocator had free at the start, or what "
+        "other threads did, is missing, and placements depend on it; verify the whole",
+        path);
   RecordedRun run;
   run.profile = profile_name.empty() ? &profile_of_version(metadata.python->version)
                                      : &profile_named(profile_name);

@@ -123,6 +123,39 @@ TEST_F(Tools, ConvertDropsAddressesAndMendsACutOffTrace) {
   EXPECT_EQ(read_all(scratch("m.pmtrace")).damage, std::nullopt);
 }
 
+TEST_F(Tools, ConvertEditsTracesOnTheirWayBetweenFormats) {
+  const std::string edits = "--slice 100:900 --threads 0 --anonymize --best ";
+  const Outcome edited =
+      run("convert " + edits + scratch("t.pmtrace") + " " + scratch("e.pmtrace"));
+  EXPECT_EQ(edited.exit, 0);
+  EXPECT_THAT(edited.err, HasSubstr("pymemlab: note: "));
+  const auto metadata = read_all(scratch("e.pmtrace")).metadata;
+  EXPECT_EQ(metadata.pid, 0);
+  EXPECT_EQ(metadata.extra["slice"]["from"], 100);
+  EXPECT_THAT(run("info " + scratch("e.pmtrace")).out, HasSubstr("free space at the start"));
+  EXPECT_THAT(run("verify " + scratch("e.pmtrace")).err, HasSubstr("is part of a recording"));
+  // The same by way of the text format and of pipes.
+  EXPECT_EQ(run("convert --to text " + scratch("t.pmtrace") + " - | " +
+                std::string(std::getenv("PYMEMLAB")) + " convert " + edits + "--from text - " +
+                scratch("e2.pmtrace"))
+                .exit,
+            0);
+  EXPECT_EQ(digest("e2.pmtrace"), digest("e.pmtrace"));
+  EXPECT_EQ(run("convert --slice :10 " + scratch("t.pmtrace") + " " + scratch("e.txt")).exit, 0);
+  const std::vector<std::uint8_t> text = bytes_of(scratch("e.txt"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 12);
+}
+
+TEST_F(Tools, ConvertRefusesASliceThatIsNone) {
+  for (const char* const slice : {"5", "a:b", "1:2:3", "-1:3", "7:7", ":99999999999999999999"}) {
+    const Outcome refused = run("convert --slice=" + std::string(slice) + " " +
+                                scratch("t.pmtrace") + " " + scratch("never.pmtrace"));
+    EXPECT_EQ(refused.exit, 2) << slice;
+    EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused.err;
+  }
+  EXPECT_EQ(bytes_of(scratch("never.pmtrace")).size(), 0u);
+}
+
 TEST_F(Tools, ConvertKnowsAFormatByItsContentAndSaysWhatItCouldNotTell) {
   const std::string log = "= Start\n+ 0x10 0x20\n+ 0x10 0x20\n= End\n";
   write_bytes(scratch("log"), {log.begin(), log.end()});
