@@ -105,8 +105,8 @@ const std::vector<Operation>& operations() {
   return made;
 }
 
-void write(const std::string& path, bool addresses) {
-  TraceWriter writer = TraceWriter::create(path, {.source = "bench"}, {.addresses = addresses});
+void write(const std::string& path, TraceWriterOptions options) {
+  TraceWriter writer = TraceWriter::create(path, {.source = "bench"}, options);
   for (const Operation& operation : operations()) writer.append(operation);
   writer.finish();
 }
@@ -118,17 +118,21 @@ void count_events(benchmark::State& state) {
 // The argument says whether there are addresses.
 void BM_Encode(benchmark::State& state) {
   (void)operations();
-  for (auto _ : state) write("/dev/null", state.range(0) != 0);
+  for (auto _ : state) write("/dev/null", {.addresses = state.range(0) != 0});
   count_events(state);
 }
 BENCHMARK(BM_Encode)->ArgName("addresses")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
+// To arrays of events. The second argument says whether the columns are compressed; the file is in
+// memory (the page cache) either way.
 void BM_Decode(benchmark::State& state) {
   const bool addresses = state.range(0) != 0;
   const std::string path = (std::filesystem::temp_directory_path() /
                             ("pymemlab-trace-bench-" + std::to_string(::getpid())))
                                .string();
-  write(path, addresses);
+  TraceWriterOptions options{.addresses = addresses};
+  if (state.range(1) == 0) options.compression_level = 0;
+  write(path, options);
   state.counters["bytes_per_event"] = static_cast<double>(std::filesystem::file_size(path)) /
                                       static_cast<double>(operations().size());
   EventBatch batch;
@@ -139,7 +143,10 @@ void BM_Decode(benchmark::State& state) {
   count_events(state);
   std::filesystem::remove(path);
 }
-BENCHMARK(BM_Decode)->ArgName("addresses")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Decode)
+    ->ArgNames({"addresses", "compressed"})
+    ->ArgsProduct({{0, 1}, {0, 1}})
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace pymemlab

@@ -53,8 +53,9 @@ void ChunkBuilder::add(std::uint16_t column, std::span<const std::uint8_t> bytes
   const std::size_t before = data_.size();
   data_.resize(before + ZSTD_compressBound(bytes.size()));
   const std::size_t compressed =
-      ZSTD_compressCCtx(static_cast<ZSTD_CCtx*>(context_), data_.data() + before,
-                        data_.size() - before, bytes.data(), bytes.size(), level_);
+      level_ == 0 ? bytes.size()
+                  : ZSTD_compressCCtx(static_cast<ZSTD_CCtx*>(context_), data_.data() + before,
+                                      data_.size() - before, bytes.data(), bytes.size(), level_);
   const bool worthwhile =
       ZSTD_isError(compressed) == 0 && compressed + kLeastSaving <= bytes.size();
   const std::size_t stored = worthwhile ? compressed : bytes.size();

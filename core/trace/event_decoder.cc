@@ -20,23 +20,28 @@ Event with_slot(std::uint32_t low, Slot slot) noexcept {
   return std::bit_cast<Event>(std::uint64_t{slot} << 32 | low);
 }
 
-// What events of a code need to find, and leave behind: alive becomes 1 - before.
+// What a name from a dictionary or column adds to what it is counted from.
+std::uint32_t offset_of(NameForm form, std::uint64_t name) noexcept {
+  return static_cast<std::uint32_t>(form == NameForm::difference ? unzigzag(name)
+                                                                 : std::uint64_t{0} - name);
+}
+
+// What an event of a code does to `alive` of its slot, if it is about one.
 struct Liveness {
-  std::uint32_t mask = 0;  // all ones if it needs anything
-  std::uint32_t before = 0;
+  std::uint32_t mask = 0;   // all ones if it is
+  std::uint32_t added = 0;  // must lead to 0 or 1
 };
 constexpr std::array<Liveness, 256> make_liveness() {
   std::array<Liveness, 256> rules{};
   for (std::uint32_t code = 0; code < rules.size(); ++code) {
     const auto kind = static_cast<EventKind>(code & 15u);
     const bool failed = (code & 128u) != 0;
-    if (takes_new_slot(kind) && !failed) rules[code] = {~0u, 0};
-    if (kind == EventKind::free) rules[code] = {~0u, 1};
+    if (takes_new_slot(kind) && !failed) rules[code] = {~0u, 1};
+    if (kind == EventKind::free) rules[code] = {~0u, ~0u};
   }
   return rules;
 }
 constexpr std::array<Liveness, 256> kLiveness = make_liveness();
-static_assert(SlotTable::kGuard == 1, "a rule that needs nothing looks at the guard");
 
 }  // namespace
 
@@ -90,11 +95,11 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   const Event event = with_slot(row.low, 0);
   const EventKind kind = event.kind();
   const bool frees = kind == EventKind::free && row.form != NameForm::dead;
-  row.allocates = takes_new_slot(kind) && !event.failed() ? 1 : 0;
-  row.live = static_cast<std::int32_t>(row.allocates) - (frees ? 1 : 0);
-  row.store = frees ? 0 : -1;
-  row.offset = -static_cast<std::int32_t>(row.allocates);  // passes the check of ages
-  row.difference = row.form == NameForm::difference ? 1 : 0;
+  const bool allocates = takes_new_slot(kind) && !event.failed();
+  row.allocates = allocates ? ~0u : 0;
+  row.names = ~row.allocates;
+  row.live = (allocates ? 1 : 0) - (frees ? 1 : 0);
+  row.from_last = row.form == NameForm::difference ? ~0u : 0;
   if ((row.form != NameForm::age && !names_block(kind)) ||
       (row.form == NameForm::dead && kind != EventKind::free))
     refuse(chunk, "a dictionary entry that names a block where there is none");
@@ -110,9 +115,7 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   if (from.failed() || size > Event::kWide || name / 2 >= kAgeRing || names_slot(row.form))
     refuse(chunk, "a dictionary entry with a size or name that may not stand there");
   row.low |= static_cast<std::uint32_t>(size) << 8;
-  if (has_name(kind))
-    row.offset = row.form == NameForm::difference ? static_cast<std::int32_t>(unzigzag(name))
-                                                  : -static_cast<std::int32_t>(name);
+  if (has_name(kind)) row.offset = offset_of(row.form, name);
   const bool no_block = row.form == NameForm::age && name == kNoName && row.allocates == 0;
   if (!common || no_block || with_slot(row.low, 0).wide_words() != 0) row.flags = kRare;
   return row;
@@ -153,11 +156,18 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
               .named = slots_.allocations_ - 1,
               .live = slots_.live_,
               .used = slots_.used_};
-  for (std::size_t first = 0; first < head.events; first += kBlock) {
-    const std::size_t events = std::min<std::size_t>(kBlock, head.events - first);
-    valid_ &= run_block(tokens_.data() + first, batch.events.data() + first, events, marks, at);
-    if (!valid_) break;
-    check_liveness(batch.events.data() + first + events);
+  for (std::size_t first = 0; first < head.events && valid_;) {
+    std::size_t events = std::min<std::size_t>(kBlock, head.events - first);
+    const std::uint8_t* tokens = tokens_.data() + first;
+    Event* out = batch.events.data() + first;
+    if (at.allocations < kAgeRing - 1) {
+      events = std::min<std::size_t>(events, kAgeRing - 1 - at.allocations);
+      valid_ &= run_block<true>(tokens, out, events, marks, at);
+    } else {
+      valid_ &= run_block<false>(tokens, out, events, marks, at);
+    }
+    if (valid_) check_liveness(out + events);
+    first += events;
   }
   slots_.allocations_ = at.allocations;
   slots_.live_ = static_cast<std::uint32_t>(at.live);
@@ -165,80 +175,98 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
   check_columns(chunk, head);
 }
 
-// The common events run without a branch between allocations and frees: what either stores for
-// nothing changes nothing, for the ring's place beyond the newest allocation and order[-1 .. live)
-// are not used. No address of a store depends on a slot just read, so that events overlap.
-bool EventDecoder::run_block(const std::uint8_t* token, Event* out, std::size_t events,
+// The common events run without a branch between allocations and frees. The place in the ring
+// beyond the newest allocation holds the slot that is taken next, so that an allocation finds its
+// slot where a free or realloc finds the block it names; and every event stores its slot where a
+// free does, in order[-1 .. live), which is not used. Numbers of allocations are modulo 2^32: all
+// that can be named lie within kAgeRing. An early block ends before allocation kAgeRing - 1: names
+// may reach back beyond the first one.
+template <bool kEarly>
+bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t events,
                              std::size_t marks, Position& position) {
-  Slot* const order = slots_.order_.data() + SlotTable::kGuard;
+  Slot* const order = slots_.order_.data();  // with its guard
+  static_assert(SlotTable::kGuard == 1);
   Slot* const ring = slots_.ring_.data();
-  const std::uint64_t ring_mask = slots_.ring_mask_;
-  Event* const end = out + events;
-  std::uint64_t allocations = position.allocations;
-  std::uint64_t last_named = position.named;
+  const auto ring_mask = static_cast<std::uint32_t>(slots_.ring_mask_);
+  auto allocations = static_cast<std::uint32_t>(position.allocations);
+  auto last = static_cast<std::uint32_t>(position.named - position.allocations);
   std::int64_t live = position.live;
   std::int64_t used = position.used;
-  std::uint64_t numbers = 0;  // all that were named, or-ed: none may be below 0
-  for (; out != end; ++out, ++token) {
-    const Row& row = rows_[*token];
+  std::uint32_t worst = 0;  // the largest of all ages less 1, and in an early block of all numbers
+  const auto save = [&] {
+    position.allocations += allocations - static_cast<std::uint32_t>(position.allocations);
+    position.named = position.allocations - (0u - last);
+    position.live = live;
+    position.used = used;
+  };
+  ring[allocations & ring_mask] = order[live + 1];
+  for (std::size_t i = 0; i != events; ++i) {
+    const Row& row = rows_[tokens[i]];
     std::uint32_t low = row.low;
-    std::uint64_t offset = static_cast<std::uint64_t>(std::int64_t{row.offset});
+    std::uint32_t offset = row.offset;
     if (row.flags != 0) [[unlikely]] {
       if ((row.flags & kRare) != 0) {
-        Position at{allocations, last_named, live, used};
-        *out = decode_rare(row, marks, out, at);
-        allocations = at.allocations;
-        last_named = at.named;
-        live = at.live;
-        used = at.used;
+        save();
+        out[i] = decode_rare(row, marks, out + i, position);
+        allocations = static_cast<std::uint32_t>(position.allocations);
+        last = static_cast<std::uint32_t>(position.named - position.allocations);
+        live = position.live;
+        used = position.used;
         if (live < 0) return false;
+        ring[allocations & ring_mask] = order[live + 1];
         continue;
       }
       if ((row.flags & kSizeInColumn) != 0) low = take_size(low);
       if ((row.flags & kNameInColumn) != 0) {
         const std::uint64_t name = names_.next();
-        offset = row.difference != 0 ? unzigzag(name) : std::uint64_t{0} - name;
+        valid_ &= name / 2 < kAgeRing;
+        offset = offset_of(row.form, name);
+        if (name == kNoName && row.from_last == 0) {
+          out[i] = with_slot(low, kNoSlot);
+          skip_liveness(out + i);
+          valid_ &= row.live < 0;
+          continue;
+        }
       }
     }
-    const std::uint64_t number = (row.difference != 0 ? last_named : allocations) + offset;
-    const std::uint64_t age = allocations - number;
-    if (age - 1 >= kAgeRing - 1) [[unlikely]] {
-      valid_ &= age == 0 && row.store == 0 && row.difference == 0;
-      *out = with_slot(low, kNoSlot);
-      continue;
-    }
-    const std::uint32_t is_new = std::uint32_t{0} - row.allocates;
-    const Slot named = ring[number & ring_mask];
-    const Slot fresh = order[live];
-    const Slot slot = named ^ ((named ^ fresh) & is_new);
-    ring[allocations & ring_mask] = slot;
+    const std::uint32_t back = offset + (last & row.from_last);
+    const std::uint32_t number = allocations + back;
+    worst = std::max(worst, back ^ row.names);
+    if (kEarly) worst = std::max(worst, number);
+    const Slot slot = ring[number & ring_mask];
+    out[i] = with_slot(low, slot);
+    order[live] = slot;
     live += row.live;
     if (live < 0) [[unlikely]]
       return false;
-    order[live + row.store] = slot;
-    *out = with_slot(low, slot);
-    numbers |= number + row.allocates;
-    last_named = is_new != 0 ? last_named : number;
-    allocations += row.allocates;
-    if (live > used) used = live;
+    used = std::max(used, live);
+    last = back + ((last + row.allocates) & row.allocates);
+    allocations -= row.allocates;
+    ring[allocations & ring_mask] = order[live + 1];
   }
-  position = {allocations, last_named, live, used};
-  return static_cast<std::int64_t>(numbers) >= 0;
+  save();
+  return worst < kAgeRing - 1;
 }
 
 // Holds the events from checked_ to `end` against what is live: an allocation takes a dead slot, a
 // free that is not named dead a live one.
 void EventDecoder::check_liveness(const Event* end) {
   std::uint8_t* const alive = slots_.alive_.data();
-  std::uint32_t wrong = 0;
-  for (; checked_ != end; ++checked_) {
-    const Liveness& rule = kLiveness[checked_->code()];
-    const std::uint32_t at = (checked_->slot() + 1) & rule.mask;  // 0: nothing to be held
-    const std::uint32_t held = at != 0 ? 1 : 0;
-    wrong |= (alive[at] ^ rule.before) & held;
-    alive[at] = static_cast<std::uint8_t>((rule.before ^ 1u) & held);
+  std::uint32_t seen = 0;
+  for (const Event* event = checked_; event != end; ++event) {
+    const Liveness& rule = kLiveness[event->code()];
+    std::uint8_t& held = alive[event->slot() & rule.mask];
+    held = static_cast<std::uint8_t>(held + rule.added);
+    seen |= held;
   }
-  valid_ &= wrong == 0;
+  checked_ = end;
+  valid_ &= seen <= 1;
+}
+
+// As check_liveness, up to an event that has no block.
+void EventDecoder::skip_liveness(const Event* event) {
+  if (valid_) check_liveness(event);
+  checked_ = event + 1;
 }
 
 void EventDecoder::open_columns(ChunkReader& chunk, const EventsHead& head) {
@@ -284,9 +312,9 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, const Event* 
   } else {
     words_used_ += with_slot(low, 0).wide_words();
   }
-  std::uint64_t name = row.form == NameForm::difference
-                           ? zigzag(static_cast<std::uint64_t>(std::int64_t{row.offset}))
-                           : static_cast<std::uint64_t>(-std::int64_t{row.offset});
+  const auto offset = static_cast<std::int32_t>(row.offset);
+  std::uint64_t name = static_cast<std::uint64_t>(std::int64_t{offset});
+  name = row.form == NameForm::difference ? zigzag(name) : std::uint64_t{0} - name;
   if ((row.flags & kNameInColumn) != 0) name = names_.next();
   Slot slot = kNoSlot;
   if (row.allocates != 0) {
@@ -298,10 +326,10 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, const Event* 
       slot = find_block(row.form, name, at);
     } else {
       valid_ &= kind == EventKind::free;
+      skip_liveness(event);
     }
     if (row.form == NameForm::dead) {
-      check_liveness(event);
-      checked_ = event + 1;
+      skip_liveness(event);
       valid_ &= slot != kNoSlot && !slots_.alive(slot);
     } else if (kind == EventKind::free && slot != kNoSlot && at.live-- > 0) {
       slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(at.live)] = slot;

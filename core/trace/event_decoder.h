@@ -30,13 +30,12 @@ class EventDecoder {
  private:
   // One token's meaning, ready to be executed.
   struct alignas(32) Row {
-    std::uint32_t low = 0;    // the event's first half
-    std::int32_t offset = 0;  // the named allocation's number, less what it is counted from
-    std::int32_t live = 0;    // what it adds to the number of live blocks
-    std::int32_t store = 0;   // where it leaves its slot in `order`, less the live blocks then
-    std::uint32_t frees = 0;  // 1 if so; the others likewise
-    std::uint32_t allocates = 0;
-    std::uint8_t difference = 0;  // counted from the allocation named last, else from the newest
+    std::int64_t live = 0;        // what it adds to the number of live blocks
+    std::uint32_t low = 0;        // the event's first half
+    std::uint32_t offset = 0;     // the allocation it is about, less what that is counted from
+    std::uint32_t allocates = 0;  // all ones if so; it is about the next allocation then
+    std::uint32_t names = 0;      // the contrary
+    std::uint32_t from_last = 0;  // all ones: counted from the one named last; else from the next
     std::uint8_t flags = 0;
     NameForm form = NameForm::age;
   };
@@ -60,12 +59,14 @@ class EventDecoder {
   void read_marks(ChunkReader& chunk, std::vector<std::string>& marks);
   void run(ChunkReader& chunk, const EventsHead& head, std::size_t marks, EventBatch& batch);
   Row read_entry(VarintReader& from, const ChunkReader& chunk) const;
-  bool run_block(const std::uint8_t* token, Event* out, std::size_t events, std::size_t marks,
+  template <bool kEarly>
+  bool run_block(const std::uint8_t* tokens, Event* out, std::size_t events, std::size_t marks,
                  Position& position);
   void open_columns(ChunkReader& chunk, const EventsHead& head);
   void check_columns(const ChunkReader& chunk, const EventsHead& head) const;
   Event decode_rare(const Row& row, std::size_t marks, const Event* event, Position& at);
   void check_liveness(const Event* end);
+  void skip_liveness(const Event* event);
   Slot find_block(NameForm form, std::uint64_t value, Position& at);
   std::uint32_t take_size(std::uint32_t low);
 

@@ -5,7 +5,7 @@
 //             [ live .. used )     free slots, the newest freed first
 //             [ used .. )          order_[i] == i: slots never taken, in their order
 //
-// (Positions of order_ and alive_ are shifted by kGuard in memory.) An allocation takes
+// (Positions of order_ are shifted by kGuard in memory.) An allocation takes
 // order_[live++]; a free of a live slot stores order_[--live]. So live == |live slots| and used ==
 // the largest `live` there ever was. A free of a dead slot changes nothing, and so does a realloc
 // of one: the slot stays dead.
@@ -26,7 +26,7 @@ inline constexpr std::uint32_t kAgeRing = 1u << 20;
 
 class SlotTable {
  public:
-  // Entries in front of order_ and alive_, which the decoder's loops may overwrite.
+  // Entries in front of order_, which the decoder's loop may overwrite.
   static constexpr std::size_t kGuard = 1;
 
   SlotTable() { make_room(1); }
@@ -35,14 +35,14 @@ class SlotTable {
   Slot allocate() noexcept {
     const Slot slot = order_[kGuard + live_++];
     used_ = std::max(used_, live_);
-    alive_[kGuard + slot] = 1;
+    alive_[slot] = 1;
     ring_[allocations_++ & ring_mask_] = slot;
     return slot;
   }
   // Returns whether the slot was live. REQUIRES: slot < used().
   bool release(Slot slot) noexcept {
-    if (alive_[kGuard + slot] == 0) return false;
-    alive_[kGuard + slot] = 0;
+    if (alive_[slot] == 0) return false;
+    alive_[slot] = 0;
     order_[kGuard + --live_] = slot;
     return true;
   }
@@ -52,15 +52,15 @@ class SlotTable {
     if (ring_mask_ + 1 < kAgeRing && allocations_ + allocations > ring_mask_)
       grow_ring(allocations);
     const std::size_t wanted = std::size_t{live_} + allocations + 1;
-    if (alive_.size() >= kGuard + wanted) return;
-    const std::size_t before = alive_.size() == 0 ? 0 : alive_.size() - kGuard;
+    const std::size_t before = alive_.size();
+    if (before >= wanted) return;
     const std::size_t after = std::max(wanted, before + before / 2);
     order_.resize(kGuard + after);
-    alive_.resize(kGuard + after);
+    alive_.resize(after);
     for (std::size_t i = before; i < after; ++i) order_[kGuard + i] = static_cast<Slot>(i);
   }
 
-  [[nodiscard]] bool alive(Slot slot) const noexcept { return alive_[kGuard + slot] != 0; }
+  [[nodiscard]] bool alive(Slot slot) const noexcept { return alive_[slot] != 0; }
   [[nodiscard]] std::uint32_t live() const noexcept { return live_; }
   [[nodiscard]] Slot used() const noexcept { return used_; }
   [[nodiscard]] std::uint64_t allocations() const noexcept { return allocations_; }
@@ -106,11 +106,11 @@ inline void SlotTable::restore(std::uint64_t allocations, Slot used,
   *this = SlotTable();
   allocations_ = allocations;
   make_room(used);
-  std::fill_n(alive_.begin() + kGuard, used, std::uint8_t{1});
+  std::fill_n(alive_.begin(), used, std::uint8_t{1});
   used_ = used;
   live_ = used - static_cast<Slot>(free_slots.size());
   std::copy(free_slots.begin(), free_slots.end(), order_.begin() + std::ptrdiff_t(kGuard + live_));
-  for (const Slot slot : free_slots) alive_[kGuard + slot] = 0;
+  for (const Slot slot : free_slots) alive_[slot] = 0;
 }
 
 }  // namespace pymemlab

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
+#ifdef __x86_64__
+#include <xxh_x86dispatch.h>  // the same functions, each by the machine's widest vectors
+#endif
 
 #include <array>
 

@@ -14,7 +14,7 @@ namespace pymemlab {
 
 struct TraceWriterOptions {
   bool addresses = false;     // keep the address column (the placement proof needs it)
-  int compression_level = 3;  // zstd's
+  int compression_level = 3;  // zstd's; 0: columns are stored as they are
   std::uint32_t chunk_events = 1u << 18;
   std::uint32_t key_chunks =
       16;  // every 16th chunk carries the live set, so that reading can start there
