@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -118,12 +119,16 @@ TraceEdits edits_of(const ConvertOptions& options) {
   return edits;
 }
 
+bool drops(const ConvertOptions& options, std::string_view column) {
+  return std::find(options.drop.begin(), options.drop.end(), column) != options.drop.end();
+}
+
 TraceWriterOptions quick_writing_of(const ConvertOptions& options) {
-  return {.addresses = options.drop.empty()};
+  return {.addresses = !drops(options, "address"), .sites = !drops(options, "site")};
 }
 
 TraceWriterOptions writing_of(const ConvertOptions& options) {
-  return options.best ? best_writing(options.drop.empty()) : quick_writing_of(options);
+  return options.best ? best_writing(quick_writing_of(options)) : quick_writing_of(options);
 }
 
 // From one file to the next. All but the first read, and all but the last write, a trace of ours.
@@ -135,7 +140,13 @@ std::vector<Step> steps_of(const ConvertOptions& options, const TraceFormat& fro
   const TraceFormat& ours = trace_format_named("pmtrace");
   const TraceEdits edits = edits_of(options);
   std::vector<Step> steps;
-  if (&from != &ours) steps.emplace_back(from.import_file);
+  if (&from != &ours) {
+    steps.emplace_back(
+        [&from](const std::string& source, const std::string& target, TraceWriterOptions writing) {
+          writing.sites = writing.sites && from.has_sites;
+          return from.import_file(source, target, writing);
+        });
+  }
   if (!edits.change_nothing())
     steps.emplace_back([edits](const std::string& source, const std::string& target,
                                const TraceWriterOptions& writing) {
@@ -190,7 +201,7 @@ std::function<int()> declare_convert(CLI::App& app) {
   app.add_option("--from", options->from_format, "IN's format, if its name does not say it");
   app.add_option("--to", options->to_format, "OUT's format, if its name does not say it");
   app.add_option("--drop", options->drop, "an optional column to leave out")
-      ->check(CLI::IsMember({"address"}));
+      ->check(CLI::IsMember({"address", "site"}));
   app.add_flag("--best", options->best, "the smallest file, which takes its time");
   app.add_option("--slice", options->slice,
                  "FROM:TO, only these events, after a prologue that asks for what is live at FROM");

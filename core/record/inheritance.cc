@@ -80,10 +80,11 @@ std::optional<RecordedFork> RecordedForks::wait_for(std::uint32_t serial, std::u
 }
 
 void inherit(const RecordedFork& fork, TraceWriter& writer, Assembler& assembler) {
-  TraceReader reader = TraceReader::open(fork.trace, {.addresses = true});
+  TraceReader reader = TraceReader::open(fork.trace, {.addresses = true, .sites = true});
   Places places;
   EventBatch batch;
   while (writer.events() < fork.point.events && reader.next(batch)) {
+    writer.add_sites(reader.sites());
     OperationCursor cursor(batch);
     Operation operation;
     while (writer.events() < fork.point.events && cursor.next(operation)) {

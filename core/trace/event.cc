@@ -40,8 +40,11 @@ bool OperationCursor::next(Operation& operation) noexcept {
       break;
     default: break;
   }
-  if (returns_block(event) && !batch_.addresses.empty())
-    operation.address = batch_.addresses[address_++];
+  if (returns_block(event)) {
+    if (!batch_.addresses.empty()) operation.address = batch_.addresses[returned_];
+    if (!batch_.sites.empty()) operation.site = batch_.sites[returned_];
+    ++returned_;
+  }
   return true;
 }
 

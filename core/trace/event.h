@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/domain.h"
+#include "core/trace/site.h"
 
 namespace pymemlab {
 
@@ -129,6 +130,7 @@ struct Operation {
       0;  // what the real process got (allocations, reallocs), named (free_unknown,
           // realloc_unknown: see old_address), or the arena's base. 0 = not recorded
   std::uint64_t old_address = 0;  // realloc_unknown: the unknown block's address
+  SiteNumber site = kNoSite;      // where a returned block was asked for, if that is recorded
 
   // Bytes requested. REQUIRES: the product does not overflow (CPython's guard refuses such calls).
   [[nodiscard]] constexpr std::uint64_t bytes() const noexcept { return count * size; }
@@ -144,6 +146,8 @@ struct EventBatch {
   // One word for each event that returned a block (takes_new_slot or realloc, not failed), in
   // order; empty when the trace has no address column or the reader was not asked for it.
   std::vector<std::uint64_t> addresses;
+  // Likewise, where each of these blocks was asked for.
+  std::vector<SiteNumber> sites;
 };
 
 // Walks a batch as Operations.
@@ -157,7 +161,7 @@ class OperationCursor {
   const EventBatch& batch_;
   std::size_t event_ = 0;
   std::size_t wide_ = 0;
-  std::size_t address_ = 0;
+  std::size_t returned_ = 0;
 };
 
 }  // namespace pymemlab

@@ -23,10 +23,13 @@ enum EventsColumn : std::uint16_t {
   kEventsMarks = 7,
   kEventsAddressTokens = kOptionalColumn | 1,
   kEventsAddressWords = kOptionalColumn | 2,
+  kEventsSites = kOptionalColumn | 3,
+  kEventsNewSites = kOptionalColumn | 4,
 };
-inline constexpr std::array<std::uint16_t, 9> kEventsColumns = {
-    kEventsHead,  kEventsDictionary, kEventsTokens,        kEventsSizes,       kEventsNames,
-    kEventsWords, kEventsMarks,      kEventsAddressTokens, kEventsAddressWords};
+inline constexpr std::array<std::uint16_t, 11> kEventsColumns = {
+    kEventsHead,         kEventsDictionary, kEventsTokens,  kEventsSizes,
+    kEventsNames,        kEventsWords,      kEventsMarks,   kEventsAddressTokens,
+    kEventsAddressWords, kEventsSites,      kEventsNewSites};
 
 // The fixed fields of a chunk of events, 28 bytes in this order.
 struct EventsHead {

@@ -23,9 +23,11 @@ namespace {
 // Rewrites a trace: to drop a column, to compress it anew, to mend a cut-off one.
 ConversionReport copy_trace(const std::string& from, const std::string& to,
                             const TraceWriterOptions& options) {
-  TraceReader reader = TraceReader::open(from, {.addresses = options.addresses});
+  TraceReader reader =
+      TraceReader::open(from, {.addresses = options.addresses, .sites = options.sites});
   TraceWriterOptions kept = options;
   kept.addresses = options.addresses && reader.has_addresses();
+  kept.sites = options.sites && reader.has_sites();
   TraceWriter writer = TraceWriter::create(to, reader.metadata(), kept);
   copy_events(reader, writer);
   const std::vector<std::string> columns = writer.metadata().columns;
@@ -35,11 +37,13 @@ ConversionReport copy_trace(const std::string& from, const std::string& to,
   ConversionReport report{.losses = {}, .damage = reader.damage()};
   if (reader.has_addresses() && !kept.addresses)
     report.losses.emplace_back("the addresses were dropped, as asked");
+  if (reader.has_sites() && !kept.sites)
+    report.losses.emplace_back("the sites were dropped, as asked");
   return report;
 }
 
 ConversionReport export_trace(const std::string& from, const std::string& to) {
-  return copy_trace(from, to, {.addresses = true});
+  return copy_trace(from, to, {.addresses = true, .sites = true});
 }
 
 ConversionReport only_written(const std::string& from, const std::string&,
@@ -55,8 +59,8 @@ ConversionReport only_read(const std::string&, const std::string& to) {
 bool is_trace(std::string_view head) noexcept { return head.substr(0, 4) == "\x89PMT"; }
 
 constexpr std::array kFormats = {
-    TraceFormat{"pmtrace", ".pmtrace", "our own", copy_trace, export_trace, is_trace},
-    TraceFormat{"text", ".txt", "our own, for people", import_text, export_text, is_text},
+    TraceFormat{"pmtrace", ".pmtrace", "our own", copy_trace, export_trace, is_trace, true},
+    TraceFormat{"text", ".txt", "our own, for people", import_text, export_text, is_text, true},
     TraceFormat{"rep", ".rep", "malloclab's traces", import_rep, export_rep, nullptr},
     TraceFormat{"wl", ".wl", "workloads of glibc-malloc-trace-utils", import_wl, export_wl,
                 nullptr},
@@ -117,6 +121,7 @@ void copy_events(TraceReader& from, TraceWriter& to) {
   EventBatch batch;
   Operation operation;
   while (from.next(batch)) {
+    to.add_sites(from.sites());
     OperationCursor cursor(batch);
     while (cursor.next(operation)) {
       if (operation.kind == EventKind::mark) {

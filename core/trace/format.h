@@ -23,8 +23,8 @@ struct TraceFormat {
   std::string_view extension;    // ".txt"; "": file names do not tell
   std::string_view description;  // "a trace as text"
   // `from` in this format becomes the trace file `to`. Paths may be "-". options.addresses keeps
-  // addresses if there are any. Throws InputError, also if the
-  // format is only written.
+  // addresses if there are any, options.sites sites. Throws InputError, also if the format is only
+  // written.
   ConversionReport (*import_file)(const std::string& from, const std::string& to,
                                   const TraceWriterOptions& options);
   // The trace file `from`, which may be read more than once, becomes `to` in this format.
@@ -33,6 +33,9 @@ struct TraceFormat {
   // Whether a file that starts with `head`, once decompressed, is in this format. Null if such
   // files look like nothing in particular.
   bool (*recognises)(std::string_view head) noexcept;
+  // Whether it tells where blocks were asked for. REQUIRES of import_file: otherwise no
+  // options.sites.
+  bool has_sites = false;
 };
 
 [[nodiscard]] std::span<const TraceFormat> trace_formats() noexcept;

@@ -4,6 +4,7 @@
 
 #include "core/base/input_error.h"
 #include "core/trace/little_endian.h"
+#include "core/trace/site_column.h"
 #include "core/trace/slot_table.h"
 #include "core/trace/varint.h"
 
@@ -92,6 +93,18 @@ void read_blocks(Columns& columns, KeyState& state) {
   for (std::size_t i = 0; i < addresses.size(); ++i) state.blocks[i].address = addresses[i];
 }
 
+void read_key_sites(Columns& columns, KeyState& state) {
+  read_site_table(columns.chunk, kKeySiteTable, state.sites);
+  VarintReader sites = columns.open(kKeySites);
+  if (sites.at_end()) return;
+  for (LiveBlock& block : state.blocks) {
+    const std::uint64_t site = sites.next();
+    if (site > state.sites.size()) columns.refuse();
+    block.site = static_cast<SiteNumber>(site);
+  }
+  if (sites.failed() || !sites.at_end()) columns.refuse();
+}
+
 }  // namespace
 
 void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk) {
@@ -133,6 +146,13 @@ void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk) {
   chunk.add(kKeyFreeAges, free_ages.bytes());
   chunk.add(kKeyMarks, marks);
   chunk.add(kKeyAddresses, block_addresses.bytes());
+  if (state.sites.empty()) return;
+  Bytes sites;
+  Bytes table;
+  for (const LiveBlock& block : state.blocks) put_varint(sites, block.site);
+  for (const Site& site : state.sites) put_site(table, site);
+  chunk.add(kKeySites, sites);
+  chunk.add(kKeySiteTable, table);
 }
 
 KeyState decode_key(ChunkReader& chunk) {
@@ -158,6 +178,7 @@ KeyState decode_key(ChunkReader& chunk) {
     if (text == nullptr) columns.refuse();
     state.marks.emplace_back(reinterpret_cast<const char*>(text), length);
   }
+  read_key_sites(columns, state);
   return state;
 }
 

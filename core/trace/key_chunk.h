@@ -25,6 +25,7 @@ struct KeyState {
   std::vector<Slot> free_slots;           // the newest freed first
   std::vector<std::uint64_t> free_ages;   // of each slot's newest allocation
   std::vector<std::string> marks;         // texts so far
+  SiteTable sites;                        // so far
   friend bool operator==(const KeyState&, const KeyState&) = default;
 };
 
@@ -38,10 +39,12 @@ enum KeyColumn : std::uint16_t {
   kKeyFreeAges = 7,
   kKeyMarks = 8,
   kKeyAddresses = kOptionalColumn | 1,
+  kKeySites = kOptionalColumn | 2,
+  kKeySiteTable = kOptionalColumn | 3,
 };
-inline constexpr std::array<std::uint16_t, 9> kKeyColumns = {
-    kKeyHead,      kKeySlots,    kKeyAges,  kKeyDomains,  kKeySizes,
-    kKeyFreeSlots, kKeyFreeAges, kKeyMarks, kKeyAddresses};
+inline constexpr std::array<std::uint16_t, 11> kKeyColumns = {
+    kKeyHead,     kKeySlots, kKeyAges,      kKeyDomains, kKeySizes,    kKeyFreeSlots,
+    kKeyFreeAges, kKeyMarks, kKeyAddresses, kKeySites,   kKeySiteTable};
 
 // Adds the columns to `chunk`.
 void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk);

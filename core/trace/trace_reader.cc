@@ -12,6 +12,7 @@
 #include "core/trace/index_chunk.h"
 #include "core/trace/key_chunk.h"
 #include "core/trace/metadata_chunk.h"
+#include "core/trace/site_column.h"
 #include "core/trace/trace_digest.h"
 
 namespace pymemlab {
@@ -21,6 +22,10 @@ class TraceReader::Impl {
   Impl(File file, TraceReaderOptions options);
 
   bool next(EventBatch& batch);
+  [[nodiscard]] bool has_column(std::string_view name) const noexcept {
+    return std::find(metadata.columns.begin(), metadata.columns.end(), name) !=
+           metadata.columns.end();
+  }
 
   ChunkSource source;
   TraceReaderOptions options;
@@ -29,6 +34,7 @@ class TraceReader::Impl {
   std::vector<LiveBlock> initial_blocks;
   std::optional<std::string> damage;
   std::vector<std::string> marks;
+  SiteTable sites;
   EventDecoder decoder;
   TraceDigest digest;
 
@@ -113,6 +119,7 @@ void TraceReader::Impl::start_at(std::uint64_t event) {
   if (options.addresses) addresses_.restore(state.blocks);
   first_event_ = state.next_event;
   marks = std::move(state.marks);
+  sites = std::move(state.sites);
   initial_blocks = std::move(state.blocks);
 }
 
@@ -156,6 +163,9 @@ void TraceReader::Impl::decode(const ChunkSource::Chunk& chunk, EventBatch& batc
   const EventsHead head = decoder.decode(chunk_, batch, marks);
   digest.add(batch.events, batch.wide);
   if (options.addresses) addresses_.decode(chunk_, head, batch);
+  if (!options.sites) return;
+  read_site_table(chunk_, kEventsNewSites, sites);
+  read_sites(chunk_, kEventsSites, sites, batch);
 }
 
 // The totals in the index are a check over all chunks.
@@ -197,10 +207,8 @@ TraceReader::~TraceReader() = default;
 
 const std::string& TraceReader::path() const noexcept { return impl_->source.path(); }
 const TraceMetadata& TraceReader::metadata() const noexcept { return impl_->metadata; }
-bool TraceReader::has_addresses() const noexcept {
-  const std::vector<std::string>& columns = impl_->metadata.columns;
-  return std::find(columns.begin(), columns.end(), "address") != columns.end();
-}
+bool TraceReader::has_addresses() const noexcept { return impl_->has_column("address"); }
+bool TraceReader::has_sites() const noexcept { return impl_->has_column("site"); }
 std::optional<std::uint64_t> TraceReader::total_events() const noexcept {
   if (!impl_->index) return std::nullopt;
   return impl_->index->events;
@@ -211,6 +219,7 @@ const std::vector<LiveBlock>& TraceReader::initial_blocks() const noexcept {
 bool TraceReader::next(EventBatch& batch) { return impl_->next(batch); }
 const std::optional<std::string>& TraceReader::damage() const noexcept { return impl_->damage; }
 const std::vector<std::string>& TraceReader::marks() const noexcept { return impl_->marks; }
+const SiteTable& TraceReader::sites() const noexcept { return impl_->sites; }
 Slot TraceReader::slots() const noexcept { return impl_->decoder.slots().used(); }
 std::string TraceReader::digest() const { return impl_->digest.text(); }
 

@@ -16,6 +16,7 @@ namespace pymemlab {
 
 struct TraceReaderOptions {
   bool addresses = false;  // decode the address column (if the trace has one)
+  bool sites = false;      // decode the site columns (if the trace has them)
   // Start at the last key chunk that stands at or before this event, which needs a whole file that
   // can be positioned; otherwise, and if there is none, reading starts at event 0.
   std::uint64_t start_at = 0;
@@ -27,6 +28,7 @@ struct LiveBlock {
   Domain domain = Domain::raw;  // that gave the block
   std::uint64_t bytes = 0;      // requested last
   std::uint64_t address = 0;    // 0: not recorded
+  SiteNumber site = kNoSite;    // where it was asked for last
   friend bool operator==(const LiveBlock&, const LiveBlock&) = default;
 };
 
@@ -44,6 +46,7 @@ class TraceReader {
   // metadata are known once next() has returned false.
   [[nodiscard]] const TraceMetadata& metadata() const noexcept;
   [[nodiscard]] bool has_addresses() const noexcept;
+  [[nodiscard]] bool has_sites() const noexcept;
   // Events in the file, if it is whole and not a pipe.
   [[nodiscard]] std::optional<std::uint64_t> total_events() const noexcept;
   // The blocks that are live where reading starts, in the order of their allocation: none at event
@@ -59,6 +62,8 @@ class TraceReader {
 
   // The texts of the marks in the events so far, by the number in Event::slot.
   [[nodiscard]] const std::vector<std::string>& marks() const noexcept;
+  // The sites in the events so far, if they were asked for.
+  [[nodiscard]] const SiteTable& sites() const noexcept;
   // Slots ever used: every slot in the events so far is below it (or kNoSlot).
   [[nodiscard]] Slot slots() const noexcept;
   // XXH3-64 over the decoded events and side words, as 16 hex digits: equal traces have equal

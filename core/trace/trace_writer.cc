@@ -15,6 +15,7 @@
 #include "core/trace/index_chunk.h"
 #include "core/trace/key_chunk.h"
 #include "core/trace/metadata_chunk.h"
+#include "core/trace/site_column.h"
 #include "core/trace/slot_table.h"
 #include "core/trace/trace_digest.h"
 #include "core/trace/varint.h"
@@ -27,6 +28,8 @@ class TraceWriter::Impl {
 
   Slot append(const Operation& operation);
   void mark(std::string_view text);
+  SiteNumber add_site(const Site& site);
+  [[nodiscard]] SiteNumber sites() const noexcept { return sites_; }
   TraceMetadata& metadata() noexcept { return metadata_; }
   [[nodiscard]] std::uint64_t events() const noexcept { return first_event_ + encoder_.size(); }
   [[nodiscard]] Slot slots() const noexcept { return slots_.used(); }
@@ -39,6 +42,7 @@ class TraceWriter::Impl {
     std::uint64_t birth = 0;  // number of its allocation, from 0
     std::uint64_t bytes = 0;
     Domain domain = Domain::raw;
+    SiteNumber site = kNoSite;
   };
 
   Slot take_slot(const Operation& operation);
@@ -48,6 +52,7 @@ class TraceWriter::Impl {
   std::uint32_t add_size(const Operation& operation);
   void add_words(const Operation& operation);
   void add_address(const Operation& operation, Slot slot);
+  void keep_site(const Operation& operation, Slot slot);
   void add_event(const Operation& operation, std::uint32_t size, Slot slot, Name name);
   void write_metadata();
   void write_key();
@@ -63,6 +68,10 @@ class TraceWriter::Impl {
   AddressModel addresses_;
   Bytes address_tokens_;
   Bytes address_words_;
+  std::vector<SiteNumber> chunk_sites_;
+  Bytes new_sites_;
+  SiteTable site_table_;  // all, for key chunks
+  SiteNumber sites_ = 0;
   std::vector<Block> blocks_;  // by slot
   std::vector<std::string> marks_;
   std::unordered_map<std::string, std::uint32_t> mark_numbers_;
@@ -90,7 +99,9 @@ TraceWriter::Impl::Impl(File file, TraceMetadata metadata, TraceWriterOptions op
   options_.chunk_events = std::clamp(options_.chunk_events, 1u, kMaxChunkEvents);
   options_.key_chunks = std::max(options_.key_chunks, 1u);
   std::erase(metadata_.columns, "address");
+  std::erase(metadata_.columns, "site");
   if (options_.addresses) metadata_.columns.emplace_back("address");
+  if (options_.sites) metadata_.columns.emplace_back("site");
   const Bytes header = file_header();
   file_.write(std::as_bytes(std::span(header)));
   offset_ = header.size();
@@ -113,6 +124,7 @@ Slot TraceWriter::Impl::append(const Operation& operation) {
   add_words(operation);
   add_event(operation, size, slot, name);
   if (options_.addresses) add_address(operation, slot);
+  if (options_.sites) keep_site(operation, slot);
   if (encoder_.size() == options_.chunk_events) flush_chunk();
   return slot;
 }
@@ -123,7 +135,7 @@ Slot TraceWriter::Impl::take_slot(const Operation& operation) {
                      file_.path(), kMaxLiveBlocks);
   const Slot slot = slots_.allocate();
   if (slot >= blocks_.size()) blocks_.resize(std::max<std::size_t>(slot + 1, 2 * blocks_.size()));
-  blocks_[slot] = {slots_.allocations() - 1, operation.bytes(), operation.domain};
+  blocks_[slot] = {slots_.allocations() - 1, operation.bytes(), operation.domain, operation.site};
   return slot;
 }
 
@@ -225,6 +237,25 @@ void TraceWriter::Impl::add_address(const Operation& operation, Slot slot) {
   if (token == AddressModel::kDifference) put_varint(address_words_, word);
 }
 
+void TraceWriter::Impl::keep_site(const Operation& operation, Slot slot) {
+  if (operation.failed || !has_size(operation.kind)) return;
+  PYMEMLAB_CHECK(operation.site <= sites_);
+  chunk_sites_.push_back(operation.site);
+  blocks_[slot].site = operation.site;
+}
+
+SiteNumber TraceWriter::Impl::add_site(const Site& site) {
+  PYMEMLAB_CHECK(site.caller <= sites_ && sites_ < kMaxSites);
+  ++sites_;
+  if (!options_.sites) return sites_;
+  Site kept = site;
+  for (std::string* text : {&kept.file, &kept.function})
+    if (text->size() > kMaxSiteTextBytes) text->erase(0, text->size() - kMaxSiteTextBytes);
+  put_site(new_sites_, kept);
+  site_table_.push_back(std::move(kept));
+  return sites_;
+}
+
 void TraceWriter::Impl::mark(std::string_view text) {
   std::string kept(text.substr(0, kMaxMarkBytes));
   const auto [place, is_new] =
@@ -246,6 +277,8 @@ void TraceWriter::Impl::flush_chunk() {
       builder_);
   builder_.add(kEventsAddressTokens, address_tokens_);
   builder_.add(kEventsAddressWords, address_words_);
+  builder_.add(kEventsSites, encode_sites(chunk_sites_, sites_));
+  builder_.add(kEventsNewSites, new_sites_);
   const std::uint64_t before = offset_;
   write_chunk(kEventsTag);
   bytes_since_key_ += offset_ - before;
@@ -257,6 +290,8 @@ void TraceWriter::Impl::flush_chunk() {
   encoder_.clear();
   address_tokens_.clear();
   address_words_.clear();
+  chunk_sites_.clear();
+  new_sites_.clear();
   if (++chunks_since_key_ >= options_.key_chunks) write_key();
 }
 
@@ -277,7 +312,8 @@ void TraceWriter::Impl::write_key() {
                  .block_ages = {},
                  .free_slots = {slots_.free_begin(), slots_.free_end()},
                  .free_ages = {},
-                 .marks = marks_};
+                 .marks = marks_,
+                 .sites = site_table_};
   std::vector<Slot> live;
   live.reserve(slots_.live());
   for (Slot slot = 0; slot < slots_.used(); ++slot)
@@ -285,8 +321,8 @@ void TraceWriter::Impl::write_key() {
   std::sort(live.begin(), live.end(),
             [this](Slot a, Slot b) { return blocks_[a].birth < blocks_[b].birth; });
   for (const Slot slot : live) {
-    state.blocks.push_back(
-        {slot, blocks_[slot].domain, blocks_[slot].bytes, addresses_.address_of(slot)});
+    state.blocks.push_back({slot, blocks_[slot].domain, blocks_[slot].bytes,
+                            addresses_.address_of(slot), blocks_[slot].site});
     state.block_ages.push_back(slots_.allocations() - blocks_[slot].birth);
   }
   for (const Slot slot : state.free_slots)
@@ -346,6 +382,10 @@ TraceWriter::~TraceWriter() = default;
 
 Slot TraceWriter::append(const Operation& operation) { return impl_->append(operation); }
 void TraceWriter::mark(std::string_view text) { impl_->mark(text); }
+SiteNumber TraceWriter::add_site(const Site& site) { return impl_->add_site(site); }
+void TraceWriter::add_sites(const SiteTable& table) {
+  while (impl_->sites() < table.size()) impl_->add_site(table[impl_->sites()]);
+}
 TraceMetadata& TraceWriter::metadata() noexcept { return impl_->metadata(); }
 std::uint64_t TraceWriter::events() const noexcept { return impl_->events(); }
 Slot TraceWriter::slots() const noexcept { return impl_->slots(); }

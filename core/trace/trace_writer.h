@@ -14,6 +14,7 @@ namespace pymemlab {
 
 struct TraceWriterOptions {
   bool addresses = false;     // keep the address column (the placement proof needs it)
+  bool sites = false;         // keep where blocks were asked for
   int compression_level = 3;  // zstd's; 0: columns are stored as they are
   std::uint32_t chunk_events = 1u << 18;
   std::uint32_t key_chunks =
@@ -51,6 +52,12 @@ class TraceWriter {
   }
   // A point of interest in the stream, e.g. "teardown". Equal texts share one number.
   void mark(std::string_view text);
+
+  // Adds a site and returns its number. REQUIRES: the caller's number was returned before, or is
+  // kNoSite; fewer than kMaxSites were added. A writer that keeps no sites only counts them.
+  SiteNumber add_site(const Site& site);
+  // Adds what `table`, another trace's, has beyond those that were added: numbers stay as they are.
+  void add_sites(const SiteTable& table);
 
   // Metadata that was not known at the start (the interpreter's facts, the exit status). What
   // stands here at the end replaces what the head of the file says.

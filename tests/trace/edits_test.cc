@@ -398,7 +398,7 @@ TEST(Edits, GoTogether) {
 
 TEST(Edits, WrittenAtTheirBestAreTheSameAndSmaller) {
   write_stream(random_stream({.events = 20000}), scratch("a.pmtrace"), {.addresses = true});
-  edit_trace(scratch("a.pmtrace"), scratch("b.pmtrace"), {}, best_writing(true));
+  edit_trace(scratch("a.pmtrace"), scratch("b.pmtrace"), {}, best_writing({.addresses = true}));
   EXPECT_EQ(read_all(scratch("a.pmtrace")).digest, read_all(scratch("b.pmtrace")).digest);
   EXPECT_LT(testing::bytes_of(scratch("b.pmtrace")).size(),
             testing::bytes_of(scratch("a.pmtrace")).size());

@@ -219,8 +219,10 @@ Stream random_stream(const StreamShape& shape) { return StreamBuilder(shape).bui
 void write_stream(const Stream& stream, const std::string& path, TraceWriterOptions options,
                   TraceMetadata metadata) {
   TraceWriter writer = TraceWriter::create(path, std::move(metadata), options);
+  SiteNumber sites = 0;
   for (std::size_t i = 0; i < stream.operations.size(); ++i) {
     const Operation& operation = stream.operations[i];
+    while (sites < operation.site) sites = writer.add_site(stream.sites[sites]);
     if (operation.kind == EventKind::mark) {
       writer.mark(stream.marks[operation.slot]);
       continue;
@@ -240,6 +242,7 @@ ReadBack read_all(const std::string& path, TraceReaderOptions options) {
     while (cursor.next(operation)) back.operations.push_back(operation);
   }
   back.marks = reader.marks();
+  back.sites = reader.sites();
   back.damage = reader.damage();
   back.digest = reader.digest();
   back.slots = reader.slots();

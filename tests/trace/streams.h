@@ -19,6 +19,7 @@ namespace pymemlab::testing {
 struct Stream {
   std::vector<Operation> operations;
   std::vector<std::string> marks;
+  SiteTable sites;
   Slot slots = 0;
 };
 
@@ -37,6 +38,7 @@ void write_stream(const Stream& stream, const std::string& path, TraceWriterOpti
 struct ReadBack {
   std::vector<Operation> operations;
   std::vector<std::string> marks;
+  SiteTable sites;
   std::optional<std::string> damage;
   std::string digest;
   Slot slots = 0;

@@ -32,6 +32,7 @@ void LiveSet::allocate(const Operation& operation) {
                              .count = operation.count,
                              .size = operation.size,
                              .address = operation.address,
+                             .site = operation.site,
                              .context = context_,
                              .kind = zeroed ? EventKind::calloc : EventKind::malloc,
                              .domain = operation.domain,
@@ -46,6 +47,7 @@ void LiveSet::resize(const Operation& operation) {
   block.count = 1;
   block.size = operation.size;
   block.address = operation.address;
+  block.site = operation.site;
   block.domain = operation.domain;
 }
 
@@ -100,7 +102,8 @@ std::uint64_t LiveSet::rebuild(EventSink& sink, SlotMap& slots, SlotMap& arenas)
                                      .nested = block.nested,
                                      .count = block.count,
                                      .size = block.size,
-                                     .address = block.address}));
+                                     .address = block.address,
+                                     .site = block.site}));
   }
   prologue.switch_to(context_);
   return prologue.events();

@@ -35,6 +35,7 @@ class LiveSet {
     std::uint64_t count = 1;
     std::uint64_t size = 0;
     std::uint64_t address = 0;
+    SiteNumber site = kNoSite;
     Context context;
     EventKind kind = EventKind::malloc;  // or calloc
     Domain domain = Domain::raw;

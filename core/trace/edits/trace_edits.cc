@@ -19,8 +19,10 @@ class Editing {
   Editing(const std::string& from, const std::string& to, const TraceEdits& edits,
           const TraceWriterOptions& options)
       : edits_(edits),
-        reader_(TraceReader::open(from, {.addresses = options.addresses})),
+        reader_(TraceReader::open(
+            from, {.addresses = options.addresses, .sites = keeps_sites(edits, options)})),
         dropped_addresses_(reader_.has_addresses() && !options.addresses),
+        dropped_sites_(reader_.has_sites() && !keeps_sites(edits, options)),
         writer_(TraceWriter::create(to, first_metadata(edits), kept(options))),
         file_(writer_),
         anonymizer_(file_),
@@ -38,8 +40,14 @@ class Editing {
     if (!edits_.threads.empty()) return threads_;
     return after_threads();
   }
+  // Names of files tell whose they are.
+  [[nodiscard]] static bool keeps_sites(const TraceEdits& edits,
+                                        const TraceWriterOptions& options) {
+    return options.sites && !edits.anonymize;
+  }
   [[nodiscard]] TraceWriterOptions kept(TraceWriterOptions options) const {
     options.addresses = options.addresses && reader_.has_addresses();
+    options.sites = keeps_sites(edits_, options) && reader_.has_sites();
     return options;
   }
   [[nodiscard]] TraceMetadata first_metadata(const TraceEdits& edits) const {
@@ -55,6 +63,7 @@ class Editing {
   const TraceEdits& edits_;
   TraceReader reader_;
   bool dropped_addresses_;
+  bool dropped_sites_;
   TraceWriter writer_;
   FileSink file_;
   Anonymizer anonymizer_;
@@ -70,6 +79,7 @@ ConversionReport Editing::run() {
   writer_.metadata() = final_metadata(report.losses);
   writer_.finish();
   if (dropped_addresses_) report.losses.emplace_back("the addresses were dropped, as asked");
+  if (dropped_sites_) report.losses.emplace_back("the sites were dropped");
   return report;
 }
 
@@ -77,6 +87,7 @@ void Editing::copy() {
   EventBatch batch;
   Operation operation;
   while (slicer_.wants_more() && reader_.next(batch)) {
+    writer_.add_sites(reader_.sites());
     OperationCursor cursor(batch);
     while (slicer_.wants_more() && cursor.next(operation)) {
       const bool is_mark = operation.kind == EventKind::mark;
@@ -145,9 +156,10 @@ ConversionReport edit_trace(const std::string& from, const std::string& to, cons
   return Editing(from, to, edits, options).run();
 }
 
-TraceWriterOptions best_writing(bool addresses) noexcept {
-  constexpr int kBestLevel = 19;
-  return {.addresses = addresses, .compression_level = kBestLevel, .chunk_events = kMaxChunkEvents};
+TraceWriterOptions best_writing(TraceWriterOptions options) noexcept {
+  options.compression_level = 19;
+  options.chunk_events = kMaxChunkEvents;
+  return options;
 }
 
 bool is_part(const TraceMetadata& metadata) {

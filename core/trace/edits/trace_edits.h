@@ -31,7 +31,7 @@ ConversionReport edit_trace(const std::string& from, const std::string& to, cons
 
 // For the smallest file: chunks as long as the format allows, compressed with all the time it
 // takes.
-[[nodiscard]] TraceWriterOptions best_writing(bool addresses) noexcept;
+[[nodiscard]] TraceWriterOptions best_writing(TraceWriterOptions options) noexcept;
 
 // Whether the trace is part of another: its allocator starts without the free blocks and arenas
 // that the recorded one had, or without other threads' blocks.

@@ -60,6 +60,7 @@ class TextImporter {
   void take_arena_release(Operation& operation);
   void take_suffixes(Operation& operation, std::optional<std::uint64_t>& expected_slot);
   void take_mark(std::string_view line);
+  void take_site(std::string_view text);
   void check(const Operation& operation);
   void append(const Operation& operation, std::optional<std::uint64_t> expected_slot);
   std::string_view word(std::string_view what);
@@ -74,6 +75,7 @@ class TextImporter {
   std::vector<std::string_view> words_;
   std::size_t next_word_ = 0;
   std::uint64_t arenas_ = 0;
+  SiteNumber sites_ = 0;
 };
 
 ConversionReport TextImporter::run() {
@@ -97,12 +99,13 @@ void TextImporter::take_line(std::string_view line) {
   words_ = LineReader::words(line);
   next_word_ = 1;
   if (words_[0] == "meta") return take_metadata(line.substr(4));
+  if (words_[0] == "site") return take_site(line.substr(4));
   const auto verb = std::find_if(kVerbs.begin(), kVerbs.end(),
                                  [this](const Verb& v) { return v.word == words_[0]; });
   if (verb == kVerbs.end())
     lines_.fail(
         "\"{}\" is no event: wanted m, c, r, f, rn, ru, fu, rb, arena+, arena-, thread, "
-        "interpreter, mark or meta",
+        "interpreter, mark, site or meta",
         words_[0]);
   take_event(*verb, line);
 }
@@ -117,8 +120,11 @@ void TextImporter::take_metadata(std::string_view text) {
 TraceWriter& TextImporter::writer() {
   if (!writer_) {
     const std::vector<std::string>& columns = metadata_.columns;
-    options_.addresses =
-        options_.addresses && std::find(columns.begin(), columns.end(), "address") != columns.end();
+    const auto has = [&](const char* column) {
+      return std::find(columns.begin(), columns.end(), column) != columns.end();
+    };
+    options_.addresses = options_.addresses && has("address");
+    options_.sites = options_.sites && has("site");
     writer_ = TraceWriter::create(to_, metadata_, options_);
   }
   return *writer_;
@@ -181,6 +187,11 @@ void TextImporter::take_suffixes(Operation& operation,
       expected_slot = lines_.count(suffix.substr(1), "slot");
     } else if (suffix[0] == '@' && has_size(operation.kind)) {
       operation.address = lines_.count(suffix.substr(1), "address");
+    } else if (suffix[0] == '!' && has_size(operation.kind)) {
+      operation.site = static_cast<SiteNumber>(
+          std::min<std::uint64_t>(lines_.count(suffix.substr(1), "site"), kMaxSites));
+      if (operation.site > sites_)
+        lines_.fail("site {} was not told: there are {} up to here", operation.site, sites_);
     } else {
       lines_.fail("\"{}\" may not stand here", suffix);
     }
@@ -195,6 +206,33 @@ void TextImporter::take_mark(std::string_view line) {
   if (text.get_ref<const std::string&>().size() > kMaxMarkBytes)
     lines_.fail("the mark's text is longer than {} bytes", kMaxMarkBytes);
   writer().mark(text.get_ref<const std::string&>());
+}
+
+// {"caller": a site's number or 0, "line": ..., "file": ..., "function": ...}; sites are numbered
+// from 1 in their order.
+void TextImporter::take_site(std::string_view text) {
+  const json object = json::parse(text, nullptr, false);
+  const auto is_number = [&](const char* key) {
+    return object.contains(key) && object[key].is_number_unsigned();
+  };
+  const auto is_text = [&](const char* key) {
+    return object.contains(key) && object[key].is_string();
+  };
+  if (!object.is_object() || !is_number("caller") || !is_number("line") || !is_text("file") ||
+      !is_text("function"))
+    lines_.fail(
+        "wanted the site as a JSON object with the numbers caller and line and the texts file and "
+        "function");
+  const auto caller = object["caller"].get<std::uint64_t>();
+  const auto line = object["line"].get<std::uint64_t>();
+  if (caller > sites_)
+    lines_.fail("caller {} was not told: there are {} sites up to here", caller, sites_);
+  if (line > std::numeric_limits<std::uint32_t>::max()) lines_.fail("line {} is too large", line);
+  if (sites_ == kMaxSites) lines_.fail("a trace has at most {} sites", kMaxSites);
+  sites_ = writer().add_site({.caller = static_cast<SiteNumber>(caller),
+                              .line = static_cast<std::uint32_t>(line),
+                              .file = object["file"].get<std::string>(),
+                              .function = object["function"].get<std::string>()});
 }
 
 std::string_view TextImporter::word(std::string_view what) {
@@ -246,6 +284,8 @@ class TextExporter {
   void print_metadata(const TraceMetadata& metadata) {
     out_.print("meta {}\n", to_json(metadata).dump(-1, ' ', false, json::error_handler_t::replace));
   }
+  // What the table has beyond what was printed.
+  void print_sites(const SiteTable& sites);
   void print(const Operation& operation, const std::vector<std::string>& marks);
   void finish() { out_.finish(); }
 
@@ -261,6 +301,7 @@ class TextExporter {
                      const std::vector<std::string>& marks);
 
   TextWriter out_;
+  std::size_t printed_sites_ = 0;
 };
 
 void TextExporter::print(const Operation& operation, const std::vector<std::string>& marks) {
@@ -275,7 +316,20 @@ void TextExporter::print(const Operation& operation, const std::vector<std::stri
   if (takes_new_slot(operation.kind) && !operation.failed) out_.print(" ={}", operation.slot);
   if (has_size(operation.kind) && !operation.failed && operation.address != 0)
     out_.print(" @{:#x}", operation.address);
+  if (operation.site != kNoSite) out_.print(" !{}", operation.site);
   out_.print("\n");
+}
+
+void TextExporter::print_sites(const SiteTable& sites) {
+  for (; printed_sites_ < sites.size(); ++printed_sites_) {
+    const Site& site = sites[printed_sites_];
+    const nlohmann::ordered_json object = {{"caller", site.caller},
+                                           {"line", site.line},
+                                           {"file", site.file},
+                                           {"function", site.function}};
+    out_.print("site {}\n",
+               object.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+  }
 }
 
 void TextExporter::print_operand(char operand, const Operation& operation,
@@ -306,13 +360,14 @@ bool is_text(std::string_view head) noexcept {
 }
 
 ConversionReport export_text(const std::string& from, const std::string& to) {
-  TraceReader trace = TraceReader::open(from, {.addresses = true});
+  TraceReader trace = TraceReader::open(from, {.addresses = true, .sites = true});
   TextExporter text(to);
   const TraceMetadata head = trace.metadata();
   text.start(head);
   EventBatch batch;
   Operation operation;
   while (trace.next(batch)) {
+    text.print_sites(trace.sites());
     OperationCursor cursor(batch);
     while (cursor.next(operation)) text.print(operation, trace.marks());
   }
