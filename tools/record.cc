@@ -11,6 +11,7 @@
 
 #include "core/base/input_error.h"
 #include "core/base/units.h"
+#include "core/record/agent/table.h"
 #include "core/record/process_tree.h"
 #include "core/record/recorder.h"
 #include "tools/subcommand.h"
@@ -22,6 +23,7 @@ struct RecordOptions {
   std::vector<std::string> command;
   std::string output;
   std::uint32_t checkpoint_every = 0;
+  std::uint32_t site_depth = 0;
   bool all_processes = false;
 };
 
@@ -55,9 +57,19 @@ std::string exit_text(const RecordedProcess& process) {
 }
 
 std::string figures(const RecordedProcess& process) {
-  return fmt::format("{} events of Python {} in {} ({:.2f} bytes an event)", process.events,
-                     process.python, size_text(process.bytes),
+  const std::string sites =
+      process.sites == 0 ? "" : fmt::format(" from {} Python sites", process.sites);
+  return fmt::format("{} events{} of Python {} in {} ({:.2f} bytes an event)", process.events,
+                     sites, process.python, size_text(process.bytes),
                      static_cast<double>(process.bytes) / static_cast<double>(process.events));
+}
+
+void report_missing_sites(const RecordedProcess& process) {
+  if (process.events == 0 || process.sites != 0) return;
+  fmt::print(stderr,
+             "pymemlab: note: {}: holds no sites: the frames of this Python {} are not known, only "
+             "those of release builds of 3.6 to 3.13\n",
+             process.trace, process.python);
 }
 
 void report_process(const RecordedProcess& process) {
@@ -102,8 +114,11 @@ int run_record(const RecordOptions& options) {
                                       .output = output,
                                       .all_processes = all_processes,
                                       .checkpoints = options.checkpoint_every != 0,
-                                      .checkpoint_every = options.checkpoint_every});
+                                      .checkpoint_every = options.checkpoint_every,
+                                      .site_depth = options.site_depth});
   if (result.hooked) {
+    if (options.site_depth != 0)
+      for (const RecordedProcess& process : result.processes) report_missing_sites(process);
     if (all_processes) {
       report_tree(result, output);
     } else {
@@ -135,6 +150,10 @@ std::function<int()> declare_record(CLI::App& app) {
          "for `pymemlab verify`")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--sites{1}", options->site_depth,
+               "Keep with each block the line of Python that asked for it, and the lines that "
+               "called that: --sites=DEPTH lines in all (1 if it is not said)")
+      ->check(CLI::Range(1u, ring::kMostSiteDepth));
   app.add_option("command", options->command, "The command and its arguments, after --")
       ->type_name("COMMAND");
   app.footer("The exit status is the command's own; 2 if it succeeded but no Python ran in it.");

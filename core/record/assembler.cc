@@ -1,6 +1,8 @@
 #include "core/record/assembler.h"
 
 #include <algorithm>
+#include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace pymemlab {
@@ -55,7 +57,8 @@ void Assembler::take(std::span<const ring::Record> records) {
 }
 
 std::size_t Assembler::values_after(const Call& call) noexcept {
-  if (call.kind == ring::Kind::statistics) return (call.size + 7) / sizeof(std::uint64_t);
+  if (call.kind == ring::Kind::statistics || call.kind == ring::Kind::new_site)
+    return (call.size + 7) / sizeof(std::uint64_t);
   if (call.size != ring::kWideSize) return 0;
   return call.kind == ring::Kind::calloc ? 2 : 1;
 }
@@ -65,7 +68,7 @@ void Assembler::take_value(std::uint64_t value) {
   if (wide_missing_ == 0) return;
   wide_values_.push_back(value);
   if (--wide_missing_ != 0) return;
-  if (wide_.kind != ring::Kind::statistics) {
+  if (wide_.kind != ring::Kind::statistics && wide_.kind != ring::Kind::new_site) {
     wide_.count = wide_.kind == ring::Kind::calloc ? wide_values_.front() : 1;
     wide_.size = wide_values_.back();
   }
@@ -73,6 +76,8 @@ void Assembler::take_value(std::uint64_t value) {
 }
 
 void Assembler::take_one(const Call& call) {
+  if (call.kind == ring::Kind::site) return take_site(call);
+  if (call.kind == ring::Kind::new_site) return take_new_site(call);
   if (unannounced_ != 0) announce_others(call.thread);
   switch (call.kind) {
     case ring::Kind::malloc: return allocate(call, EventKind::malloc);
@@ -85,6 +90,8 @@ void Assembler::take_one(const Call& call) {
     case ring::Kind::arena_free: return release_arena(call);
     case ring::Kind::statistics: return take_statistics(call);
     case ring::Kind::fork: return take_fork(call);
+    case ring::Kind::site:
+    case ring::Kind::new_site:
     case ring::Kind::wide: return;
   }
 }
@@ -124,7 +131,8 @@ void Assembler::allocate(const Call& call, EventKind kind) {
                                     .failed = failed,
                                     .count = call.count,
                                     .size = call.size,
-                                    .address = call.address});
+                                    .address = call.address,
+                                    .site = site_of(call)});
   if (failed) return;
   put_slot(call, slot);
   observe(call);
@@ -165,7 +173,8 @@ void Assembler::end_realloc(const Call& call) {
                          .failed = call.address == 0,
                          .slot = open.slot,
                          .size = open.call.size,
-                         .address = call.address};
+                         .address = call.address,
+                         .site = site_of(call)};
   if (open.slot == kNoSlot) {
     operation.kind = EventKind::realloc_unknown;
     operation.old_address = open.call.address;
@@ -199,6 +208,26 @@ void Assembler::take_fork(const Call& call) {
   point.interpreters = interpreters_;
   point.shown = shown_;
   at_fork_(static_cast<std::uint32_t>(call.size), point);
+}
+
+void Assembler::take_site(const Call& call) {
+  if (call.thread >= sites_.size()) sites_.resize(call.thread + 1, kNoSite);
+  // What was never told cannot be named.
+  sites_[call.thread] = call.size <= writer_.sites() ? static_cast<SiteNumber>(call.size) : kNoSite;
+}
+
+void Assembler::take_new_site(const Call& call) {
+  constexpr std::size_t kNumbers = 2 * sizeof(std::uint32_t);
+  const auto* bytes = reinterpret_cast<const char*>(wide_values_.data());
+  if (call.size < kNumbers || call.address != std::uint64_t{writer_.sites()} + 1) return;
+  Site site;
+  std::memcpy(&site.caller, bytes, sizeof site.caller);
+  std::memcpy(&site.line, bytes + sizeof site.caller, sizeof site.line);
+  const std::string_view names(bytes + kNumbers, call.size - kNumbers);
+  const std::size_t zero = std::min(names.find('\0'), names.size());
+  site.file = names.substr(0, zero);
+  site.function = names.substr(std::min(zero + 1, names.size()));
+  if (site.caller <= writer_.sites()) writer_.add_site(site);
 }
 
 void Assembler::start_from(const ForkPoint& point) {

@@ -105,6 +105,11 @@ class Assembler {
   void end_realloc(const Call& call);
   void take_statistics(const Call& call);
   void take_fork(const Call& call);
+  void take_site(const Call& call);
+  void take_new_site(const Call& call);
+  [[nodiscard]] SiteNumber site_of(const Call& call) const noexcept {
+    return call.thread < sites_.size() ? sites_[call.thread] : kNoSite;
+  }
   void take_arena(const Call& call);
   void release_arena(const Call& call);
 
@@ -121,6 +126,8 @@ class Assembler {
 
   Numbering threads_;
   Numbering interpreters_;
+
+  std::vector<SiteNumber> sites_;  // where each of the ring's threads is
 
   Call wide_ = {};  // the event whose values the next records hold
   std::size_t wide_missing_ = 0;

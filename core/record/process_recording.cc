@@ -128,7 +128,9 @@ void ProcessRecording::begin_trace() {
     }
   }
   unless_failed([&] {
-    trace_.emplace(TraceWriter::create(path_, first_metadata(), request_.writer));
+    TraceWriterOptions options = request_.writer;
+    options.sites = ring_->header().tells_sites != 0;
+    trace_.emplace(TraceWriter::create(path_, first_metadata(), options));
     if (origin_) inherit(*origin_, trace_->writer, trace_->assembler);
     trace_->assembler.at_forks([this](std::uint32_t number, const Assembler::ForkPoint& point) {
       keep_fork(number, point);
@@ -202,6 +204,7 @@ RecordedProcess ProcessRecording::finish(const std::optional<ExitStatus>& exit, 
     process.events = failure_ ? 0 : trace_->writer.events();
     process.unknown_blocks = trace_->assembler.unknown_blocks();
     process.missed_frees = trace_->assembler.missed_frees();
+    process.sites = trace_->writer.sites();
     std::error_code unknown;
     const std::uintmax_t bytes = std::filesystem::file_size(path_, unknown);
     process.bytes = unknown ? 0 : bytes;

@@ -198,7 +198,8 @@ RecordResult record(const RecordRequest& request) {
   try {
     RingTable table({.follow_tree = request.all_processes,
                      .checkpoints = request.checkpoints,
-                     .checkpoint_every = request.checkpoint_every});
+                     .checkpoint_every = request.checkpoint_every,
+                     .site_depth = request.site_depth});
     Program program = Program::start(
         request.command,
         {{"LD_PRELOAD", preload.list()},

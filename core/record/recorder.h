@@ -20,6 +20,7 @@ struct RecordRequest {
   TraceWriterOptions writer = {.addresses = true};
   bool checkpoints = false;            // the interpreter's own statistics at its end
   std::uint32_t checkpoint_every = 0;  // and at every Nth arena request; 0: at none
+  std::uint32_t site_depth = 0;        // lines of Python that each block is recorded with
   bool output_to_stderr = false;       // what the program writes to standard output
 };
 
@@ -41,6 +42,7 @@ struct RecordedProcess {
   std::uint64_t bytes = 0;               // of the trace file
   std::uint64_t unknown_blocks = 0;      // freed or resized, but not seen to be allocated
   std::uint64_t missed_frees = 0;        // whose address was handed out again
+  std::uint64_t sites = 0;               // that were recorded
   bool replaced = false;                 // by another program, with exec
   std::optional<ExitStatus> exit;        // if the kernel told
   std::optional<std::string> loss = {};  // one sentence, if recording ended before the process did

@@ -28,6 +28,7 @@ RingTable::RingTable(const RingTableOptions& options)
   table_->follows_tree = options.follow_tree ? 1 : 0;
   table_->takes_checkpoints = options.checkpoints ? 1 : 0;
   table_->checkpoint_every = options.checkpoint_every;
+  table_->site_depth = options.site_depth;
   table_->magic = ring::kTableMagic;
   for (std::size_t seat = 0; seat < (options.follow_tree ? ring::kSeats : 1); ++seat) offer(seat);
 }

@@ -19,6 +19,7 @@ struct RingTableOptions {
   bool follow_tree = false;  // a ring for every process; otherwise one, for the first
   bool checkpoints = false;
   std::uint32_t checkpoint_every = 0;
+  std::uint32_t site_depth = 0;
 };
 
 class RingTable {

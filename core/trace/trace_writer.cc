@@ -386,6 +386,7 @@ SiteNumber TraceWriter::add_site(const Site& site) { return impl_->add_site(site
 void TraceWriter::add_sites(const SiteTable& table) {
   while (impl_->sites() < table.size()) impl_->add_site(table[impl_->sites()]);
 }
+SiteNumber TraceWriter::sites() const noexcept { return impl_->sites(); }
 TraceMetadata& TraceWriter::metadata() noexcept { return impl_->metadata(); }
 std::uint64_t TraceWriter::events() const noexcept { return impl_->events(); }
 Slot TraceWriter::slots() const noexcept { return impl_->slots(); }

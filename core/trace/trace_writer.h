@@ -58,6 +58,7 @@ class TraceWriter {
   SiteNumber add_site(const Site& site);
   // Adds what `table`, another trace's, has beyond those that were added: numbers stay as they are.
   void add_sites(const SiteTable& table);
+  [[nodiscard]] SiteNumber sites() const noexcept;
 
   // Metadata that was not known at the start (the interpreter's facts, the exit status). What
   // stands here at the end replaces what the head of the file says.

@@ -18,6 +18,7 @@
 #include "core/record/agent/python_api.h"
 #include "core/record/agent/ring.h"
 #include "core/record/agent/ring_writer.h"
+#include "core/record/agent/sites.h"
 #include "core/record/agent/started_programs.h"
 
 namespace pymemlab::agent {
@@ -57,6 +58,10 @@ ring::Header* claim() noexcept {
   tell_facts(*g_ring);
   if (is_first && table()->takes_checkpoints != 0)
     arm_checkpoints(g_api, table()->checkpoint_every);
+  if (table()->site_depth != 0 && arm_sites(g_api, table()->site_depth)) {
+    tell_sites(current_site);
+    g_ring->tells_sites = 1;
+  }
   g_ring->state.store(ring::State::hooked);
   return g_ring;
 }
@@ -69,7 +74,10 @@ void before_fork() noexcept {
   note_fork();
 }
 
-void in_child() noexcept { continue_in_child(follows_tree()); }
+void in_child() noexcept {
+  forget_site_threads();
+  continue_in_child(follows_tree());
+}
 
 void attach() noexcept {
   pthread_atfork(before_fork, nullptr, in_child);

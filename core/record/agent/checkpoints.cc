@@ -43,8 +43,7 @@ void take_checkpoint() noexcept {
   if (g_api.uses_pymalloc == nullptr || g_api.uses_pymalloc() != 0) g_api.statistics(g_stream);
   fflush(g_stream);
   g_api.set_allocator(kObj, &current);
-  constexpr auto kHead = static_cast<std::uint64_t>(ring::Kind::statistics);
-  emit_statistics(kHead, g_text, g_bytes, allocated_blocks());
+  emit_statistics(g_text, g_bytes, allocated_blocks());
 }
 
 // Up to 3.11 the allocator's state is the process's and outlives the interpreter. From 3.12 on it

@@ -17,6 +17,8 @@ PYMEMLAB_WEAK(PyObject_SetArenaAllocator);
 PYMEMLAB_WEAK(Py_GetVersion);
 PYMEMLAB_WEAK(_PyThreadState_UncheckedGet);
 PYMEMLAB_WEAK(PyThreadState_GetUnchecked);
+PYMEMLAB_WEAK(PyGILState_GetThisThreadState);
+PYMEMLAB_WEAK(PyCode_Addr2Line);
 PYMEMLAB_WEAK(PyThreadState_GetInterpreter);
 PYMEMLAB_WEAK(PyInterpreterState_Head);
 PYMEMLAB_WEAK(PyInterpreterState_GetID);
@@ -49,6 +51,8 @@ bool fill(PythonApi& api, Lookup lookup) noexcept {
   assign(api.version, lookup("Py_GetVersion", Py_GetVersion));
   assign(api.current_thread, lookup("PyThreadState_GetUnchecked", PyThreadState_GetUnchecked));
   assign(api.current_thread, lookup("_PyThreadState_UncheckedGet", _PyThreadState_UncheckedGet));
+  assign(api.own_thread, lookup("PyGILState_GetThisThreadState", PyGILState_GetThisThreadState));
+  assign(api.line_of, lookup("PyCode_Addr2Line", PyCode_Addr2Line));
   assign(api.interpreter_of, lookup("PyThreadState_GetInterpreter", PyThreadState_GetInterpreter));
   assign(api.newest_interpreter, lookup("PyInterpreterState_Head", PyInterpreterState_Head));
   assign(api.interpreter_id, lookup("PyInterpreterState_GetID", PyInterpreterState_GetID));

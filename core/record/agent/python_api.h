@@ -36,6 +36,8 @@ struct PythonApi {
   void (*set_arena_allocator)(ArenaRecord* record);
   const char* (*version)();
   void* (*current_thread)();  // the thread state, or null
+  void* (*own_thread)();      // the thread state that this thread had last, or null
+  int (*line_of)(void* code, int instruction);
   void* (*interpreter_of)(void* thread);
   void* (*newest_interpreter)();  // 3.12+: the main one if it is the only one
   std::int64_t (*interpreter_id)(void* interpreter);

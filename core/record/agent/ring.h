@@ -70,6 +70,11 @@ enum class Kind : std::uint8_t {
   statistics = 9,  // nested: an arena is about to be requested, else the interpreter is at its end.
                    // The address is sys.getallocatedblocks(), or kUnknownBlocks
   fork = 10,       // the thread is about to fork; the size numbers the process's forks, from 1
+  site = 11,      // what the thread allocates from here on is asked for at the site of this number,
+                  // the size; 0: at none, as at its beginning
+  new_site = 12,  // the next number, the address, is a site's. A text follows, of size bytes, in
+                  // records as statistics have: the caller's number and the line, 4 bytes each; the
+                  // file's name and a zero; the function's name
 };
 
 inline constexpr std::uint64_t kUnknownBlocks = kAddressMask;
@@ -77,7 +82,7 @@ inline constexpr std::uint64_t kUnknownBlocks = kAddressMask;
 inline constexpr std::size_t kMostStatisticsBytes = 8192;
 
 inline constexpr std::uint32_t kMagic = 0x52'4d'59'50;  // "PYMR"
-inline constexpr std::uint32_t kVersion = 3;
+inline constexpr std::uint32_t kVersion = 4;
 
 enum class State : std::uint32_t {
   waiting = 0,  // no process has taken the ring
@@ -104,6 +109,7 @@ struct Header {
   std::uint32_t parent_fork;
   std::uint32_t debug_build;
   std::uint32_t has_pythonmalloc;
+  std::uint32_t tells_sites;
   std::uint32_t command_bytes;
   char python[256];        // Py_GetVersion()
   char pythonmalloc[256];  // the environment variable

@@ -18,6 +18,8 @@ constinit std::byte* g_records = nullptr;
 
 namespace {
 
+// Of a thread in a forked child, whose collector does not know what was told before.
+constexpr std::uint32_t kNoSiteTold = 0xFFFFFFFF;
 constexpr std::int64_t kPatienceNanoseconds = 2'000'000'000;
 
 ring::Header* g_header;
@@ -35,6 +37,7 @@ std::atomic<std::uint32_t> g_threads;
 std::atomic<std::uint32_t> g_forks;
 ForkOrigin g_origin;
 std::atomic<void (*)() noexcept> g_ask;
+std::uint32_t (*g_site_of)(bool holds_gil) noexcept;
 // The first position that the writers share: 0 while there is one writer, 1 while the cursor is
 // being taken from it.
 std::atomic<std::uint64_t> g_shared_from;
@@ -202,7 +205,7 @@ void start_writing(Thread& thread, ring::Header* header) noexcept {
   thread.where = next_thread_number() << ring::kThreadShift;
   g_shared_limit.store(ring::kFirstPosition + ring::kRingBytes);
   const bool is_main_thread = syscall(SYS_gettid) == getpid();
-  const bool asks = g_ask.load() != nullptr;
+  const bool asks = g_ask.load() != nullptr || g_site_of != nullptr;
   if (is_main_thread && !asks &&
       syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
     thread.next.store(ring::kFirstPosition);
@@ -274,9 +277,29 @@ std::uint64_t identified(std::uint64_t what) noexcept {
   return (what & ~kInterpreter) | (t_thread.what & kInterpreter);
 }
 
+constexpr bool hands_out_block(std::uint64_t what) noexcept {
+  const auto kind = static_cast<ring::Kind>(what & 15u);
+  return kind == ring::Kind::malloc || kind == ring::Kind::calloc ||
+         kind == ring::Kind::realloc_null || kind == ring::Kind::realloc_end;
+}
+
+// REQUIRES: g_site_of. Of a thread whose first event this is, the ring is not known yet.
+void tell_site(std::uint64_t what) noexcept {
+  if (!hands_out_block(what) || !is_recording()) return;
+  const std::uint32_t site = g_site_of((what >> ring::kDomainShift & 3u) != 0);
+  if (site == t_thread.site) return;
+  t_thread.site = site;
+  const std::uint64_t position = take_slow(t_thread, advance(t_thread, 1), 1);
+  if (position == 0) return;
+  commit(position,
+         static_cast<std::uint64_t>(ring::Kind::site) | std::uint64_t{site} << ring::kSizeShift,
+         t_thread.where);
+}
+
 // A record and the `count` values that follow it.
 void commit_with_values(std::uint64_t event, std::uint64_t where, const std::uint64_t* values,
                         unsigned count) noexcept {
+  if (g_site_of != nullptr) tell_site(event);
   std::uint64_t position = advance(t_thread, count + 1);
   const std::uint64_t end = position + (count + 1) * sizeof(ring::Record);
   if (end > t_thread.limit.load(std::memory_order_relaxed)) {
@@ -300,6 +323,7 @@ void commit_wide(std::uint64_t event, const void* address, const std::uint64_t* 
 }  // namespace
 
 void emit_slow(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
+  if (g_site_of != nullptr) tell_site(what);
   const std::uint64_t settled = take_slow(t_thread, position, 1);
   if (settled != 0) commit(settled, identified(what), where | t_thread.where);
 }
@@ -314,12 +338,17 @@ void emit_wide(std::uint64_t event, const void* address, std::uint64_t count,
   commit_wide(event, address, both, 2);
 }
 
-void emit_statistics(std::uint64_t event, const char* text, std::size_t bytes,
-                     std::uint64_t allocated_blocks) noexcept {
-  std::uint64_t values[ring::kMostStatisticsBytes / sizeof(std::uint64_t)] = {};
-  std::memcpy(values, text, bytes);
+void emit_text(ring::Kind kind, const char* text, std::size_t bytes, std::uint64_t where) noexcept {
+  std::uint64_t values[ring::kMostStatisticsBytes / sizeof(std::uint64_t)];
   const auto count = static_cast<unsigned>((bytes + sizeof values[0] - 1) / sizeof values[0]);
-  commit_with_values(event | bytes << ring::kSizeShift, allocated_blocks, values, count);
+  if (count != 0) values[count - 1] = 0;
+  std::memcpy(values, text, bytes);
+  commit_with_values(static_cast<std::uint64_t>(kind) | bytes << ring::kSizeShift, where, values,
+                     count);
+}
+
+void emit_statistics(const char* text, std::size_t bytes, std::uint64_t allocated_blocks) noexcept {
+  emit_text(ring::Kind::statistics, text, bytes, allocated_blocks);
 }
 
 void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept {
@@ -331,6 +360,8 @@ void ask_at_every_event(void (*ask)() noexcept) noexcept {
   g_ask.store(ask);
   if (is_recording() && t_thread.mode == Mode::alone) hand_over();
 }
+
+void tell_sites(std::uint32_t (*site_of)(bool holds_gil) noexcept) noexcept { g_site_of = site_of; }
 
 void note_fork() noexcept {
   t_thread.fork = 0;
@@ -350,6 +381,7 @@ void continue_in_child(bool is_recorded) noexcept {
   g_origin = {.serial = g_header->serial, .fork = t_thread.fork};
   // No other thread is here. The interpreter and the depth that this one is in stay as they are.
   t_thread.where = 0;
+  t_thread.site = kNoSiteTold;
   t_thread.next.store(0);
   t_thread.limit.store(0);
   t_thread.mode = Mode::unknown;
@@ -365,9 +397,9 @@ bool may_record() noexcept { return g_phase.load(std::memory_order_relaxed) != P
 
 bool has_seen_object_requests() noexcept {
   if (!is_recording()) return false;
-  if (g_shared_from.load() != 0) return true;
-  const std::uint64_t recorded =
-      (g_owner->next.load() - ring::kFirstPosition) / sizeof(ring::Record);
+  const std::uint64_t end =
+      g_shared_from.load() != 0 ? g_header->reserved.load() : g_owner->next.load();
+  const std::uint64_t recorded = (end - ring::kFirstPosition) / sizeof(ring::Record);
   constexpr std::uint64_t kStartUp = 4096;  // start-up makes tens of raw requests before any other
   if (recorded >= kStartUp) return true;
   const auto* records = reinterpret_cast<const ring::Record*>(g_records);

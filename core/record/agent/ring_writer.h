@@ -37,6 +37,7 @@ struct Thread {
   std::int64_t interpreter_id;
   Mode mode;
   std::uint32_t fork;  // the number of its latest one
+  std::uint32_t site;  // that it told last
 };
 extern constinit thread_local Thread t_thread __attribute__((tls_model("initial-exec")));
 extern constinit std::byte* g_records;
@@ -68,9 +69,10 @@ void emit_wide(std::uint64_t event, const void* address, std::uint64_t value) no
 void emit_wide(std::uint64_t event, const void* address, std::uint64_t count,
                std::uint64_t size) noexcept;
 
+// A text (ring.h), `kind` being new_site. `bytes` <= ring::kMostStatisticsBytes.
+void emit_text(ring::Kind kind, const char* text, std::size_t bytes, std::uint64_t where) noexcept;
 // A statistics text (ring.h). `bytes` <= ring::kMostStatisticsBytes.
-void emit_statistics(std::uint64_t event, const char* text, std::size_t bytes,
-                     std::uint64_t allocated_blocks) noexcept;
+void emit_statistics(const char* text, std::size_t bytes, std::uint64_t allocated_blocks) noexcept;
 
 // From here on the first event of the process calls `claim`, which returns the ring to write to, or
 // null if the process is not to be recorded. A thread that makes it becomes the owner of the plain
@@ -80,6 +82,9 @@ void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept;
 // bring the interpreter in t_thread up to date. The plain cursor, whose fast path asks nothing, is
 // given up.
 void ask_at_every_event(void (*ask)() noexcept) noexcept;
+// From here on `site_of` is called, from the thread that makes it, before each event that hands out
+// a block, and its answer is told where it is another than before. Gives the plain cursor up, too.
+void tell_sites(std::uint32_t (*site_of)(bool holds_gil) noexcept) noexcept;
 
 // Before the thread forks: says so in the stream.
 void note_fork() noexcept;

@@ -33,6 +33,7 @@ struct Table {
   std::uint32_t follows_tree;       // every process is recorded, not only the first
   std::uint32_t takes_checkpoints;  // the interpreters' statistics are wanted at their end
   std::uint32_t checkpoint_every;   // and at every Nth arena request of a pymalloc; 0: at none
+  std::uint32_t site_depth;         // lines of Python that a block is recorded with
 
   // Processes that found no seat in time and run unrecorded.
   alignas(64) std::atomic<std::uint32_t> turned_away;
@@ -40,6 +41,9 @@ struct Table {
 };
 inline constexpr std::uint32_t kTableMagic = 0x54'4d'59'50;  // "PYMT"
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+
+// Of Table::site_depth.
+inline constexpr unsigned kMostSiteDepth = 64;
 
 // The environment variable: the table's path, a colon, and what stands for the agent in LD_PRELOAD.
 inline constexpr char kTableVariable[] = "PYMEMLAB_RING";
