@@ -30,6 +30,7 @@ void BlockBook::allocate(std::uint64_t number, const Operation& operation) {
     blocks_.resize(std::max<std::size_t>(operation.slot + std::size_t{1}, 2 * blocks_.size()));
   blocks_[operation.slot] = {.made = number,
                              .bytes = operation.bytes(),
+                             .site = operation.site,
                              .domain = operation.domain,
                              .live = true,
                              .nested = operation.nested};
@@ -54,6 +55,7 @@ void BlockBook::resize(std::uint64_t number, const Operation& operation) {
   }
   if (operation.failed) return note(FindingKind::failed, false, number, operation, &block);
   block.bytes = operation.size;
+  block.site = operation.site;
   // From here on it is the block of whoever gave this pointer: one mistake is one finding.
   if (strange) {
     block.domain = operation.domain;
@@ -89,12 +91,15 @@ void BlockBook::note(FindingKind kind, bool wrong, std::uint64_t number, const O
                   .event = number,
                   .call = operation.kind,
                   .domain = operation.domain,
-                  .bytes = bytes_asked(operation)};
+                  .bytes = bytes_asked(operation),
+                  .site_number = operation.site};
   if (operation.kind == EventKind::free_unknown) finding.address = operation.address;
   if (operation.kind == EventKind::realloc_unknown) finding.address = operation.old_address;
   if (block != nullptr) {
-    finding.block =
-        FindingBlock{.domain = block->domain, .made_event = block->made, .bytes = block->bytes};
+    finding.block = FindingBlock{.domain = block->domain,
+                                 .made_event = block->made,
+                                 .bytes = block->bytes,
+                                 .site_number = block->site};
     if (!block->live) finding.block->freed_event = block->freed;
   }
   findings_.push_back(std::move(finding));
@@ -103,15 +108,17 @@ void BlockBook::note(FindingKind kind, bool wrong, std::uint64_t number, const O
 void BlockBook::finish(CheckReport& report) {
   report.counts = counts_;
   report.findings = std::move(findings_);
-  std::map<std::pair<Domain, std::uint64_t>, LeftBlocks> groups;
+  std::map<std::tuple<Domain, std::uint64_t, SiteNumber>, LeftBlocks> groups;
   for (const Block& block : blocks_) {
     if (!block.live || block.nested) continue;
     LeftTotal& total = report.left[index(block.domain)];
     ++total.blocks;
     total.bytes += block.bytes;
-    const auto [group, first] = groups.try_emplace(
-        {block.domain, block.bytes},
-        LeftBlocks{.domain = block.domain, .bytes_each = block.bytes, .first_event = block.made});
+    const auto [group, first] = groups.try_emplace({block.domain, block.bytes, block.site},
+                                                   LeftBlocks{.domain = block.domain,
+                                                              .bytes_each = block.bytes,
+                                                              .first_event = block.made,
+                                                              .site_number = block.site});
     ++group->second.blocks;
     group->second.bytes += block.bytes;
     group->second.first_event = std::min(group->second.first_event, block.made);

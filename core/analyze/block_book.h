@@ -41,6 +41,7 @@ class BlockBook {
     std::uint64_t made = 0;   // event
     std::uint64_t freed = 0;  // event, if not live
     std::uint64_t bytes = 0;
+    SiteNumber site = kNoSite;
     Domain domain = Domain::raw;
     bool live = false;
     bool nested = false;

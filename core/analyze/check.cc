@@ -40,7 +40,8 @@ void judge(const std::string& path, const Behaviour& behaviour, const Configurat
   skip_others();
   if (finding == findings.end()) return;
   MisuseReplay replay(*behaviour.profile, behaviour.geometry, configuration);
-  TraceReader trace = TraceReader::open(path);
+  TraceReader trace = TraceReader::open(path, {.sites = true});
+  if (trace.has_sites()) replay.know_sites(trace.sites());
   EventBatch batch;
   Operation operation;
   while (finding != findings.end() && trace.next(batch)) {
@@ -66,19 +67,22 @@ void convict_inner_pointers(CheckReport& report) {
   }
 }
 
-void add_sites(const SiteLookup& site_of, CheckReport& report) {
-  if (!site_of) return;
+// In words, where they are known.
+void tell_sites(const SiteTable& sites, CheckReport& report) {
+  const auto tell = [&](auto& what) {
+    if (what.site_number != kNoSite) what.site = site_text(sites, what.site_number);
+  };
   for (Finding& finding : report.findings) {
-    finding.site = site_of(finding.event);
-    if (finding.block) finding.block->site = site_of(finding.block->made_event);
+    tell(finding);
+    if (finding.block) tell(*finding.block);
   }
-  for (LeftBlocks& group : report.left_groups) group.site = site_of(group.first_event);
+  for (LeftBlocks& group : report.left_groups) tell(group);
 }
 
 }  // namespace
 
 CheckReport check_trace(const std::string& path, const CheckOptions& options) {
-  TraceReader trace = TraceReader::open(path);
+  TraceReader trace = TraceReader::open(path, {.sites = true});
   const Behaviour judged_by = behaviour(trace.metadata(), options.profile);
   BlockBook book(trace.metadata().source == "record", options.limit);
   CheckReport report{.path = path, .profile = std::string(judged_by.profile->name)};
@@ -98,7 +102,7 @@ CheckReport check_trace(const std::string& path, const CheckOptions& options) {
   for (const std::string_view configuration : kJudges) {
     judge(path, judged_by, configuration_for(configuration, *judged_by.profile), report.findings);
   }
-  add_sites(options.site_of, report);
+  tell_sites(trace.sites(), report);
   return report;
 }
 

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -16,14 +15,9 @@
 
 namespace pymemlab {
 
-// Where in the program an event was made, for traces that know; nothing for events it does not
-// know.
-using SiteLookup = std::function<std::optional<std::string>(std::uint64_t event)>;
-
 struct CheckOptions {
   std::string profile = {};  // a version whose behaviour is asked for; "": the recorded Python's
   std::size_t limit = 20;    // findings kept of each kind, and groups of blocks; all are counted
-  SiteLookup site_of = {};
 };
 
 struct FindingCount {
@@ -31,13 +25,14 @@ struct FindingCount {
   std::uint64_t wrong = 0;
 };
 
-// Blocks of one domain and size that were never freed.
+// Blocks of one domain, size and site that were never freed.
 struct LeftBlocks {
   Domain domain = Domain::raw;
   std::uint64_t bytes_each = 0;
   std::uint64_t blocks = 0;
   std::uint64_t bytes = 0;
   std::uint64_t first_event = 0;  // that made one of them
+  SiteNumber site_number = kNoSite;
   std::optional<std::string> site = {};
 };
 

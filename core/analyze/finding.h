@@ -63,7 +63,8 @@ struct FindingBlock {
   std::uint64_t made_event = 0;  // of that
   std::uint64_t bytes = 0;       // requested last
   std::optional<std::uint64_t> freed_event = {};
-  std::optional<std::string> site = {};  // of made_event
+  SiteNumber site_number = kNoSite;      // where it was asked for last, if the trace tells
+  std::optional<std::string> site = {};  // the same in words
 };
 
 struct Finding {
@@ -76,7 +77,8 @@ struct Finding {
   std::uint64_t address = 0;               // unknown_block: what was passed
   std::optional<FindingBlock> block = {};  // unknown_block: that the address lies in, if any
   std::uint64_t offset_bytes = 0;          // unknown_block: of the address in it
-  std::optional<std::string> site = {};    // of the event
+  SiteNumber site_number = kNoSite;        // of the event, if it asks for a block
+  std::optional<std::string> site = {};    // the same in words
   std::vector<Outcome> outcomes = {};      // of a misuse: one a configuration
 };
 

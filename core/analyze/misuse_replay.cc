@@ -1,5 +1,7 @@
 #include "core/analyze/misuse_replay.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pymemlab {
@@ -23,6 +25,29 @@ MemoryOptions MisuseReplay::options(const Profile& profile, const Geometry& geom
 
 void MisuseReplay::keep_failure(void* self, const DebugFailure& failure, const Profile&) noexcept {
   static_cast<MisuseReplay*>(self)->failure_ = failure;
+}
+
+void MisuseReplay::know_sites(const SiteTable& sites) noexcept {
+  sites_ = &sites;
+  memory_.set_traceback_source({.paragraph =
+                                    [](void* self, const void* block) {
+                                      return static_cast<MisuseReplay*>(self)->traceback_of(block);
+                                    },
+                                .context = this});
+}
+
+std::string MisuseReplay::traceback_of(const void* pointer) const {
+  const Block* newest = nullptr;
+  for (const Block& block : blocks_)
+    if (block.pointer == pointer && (newest == nullptr || block.made > newest->made))
+      newest = &block;
+  if (newest == nullptr || newest->site == kNoSite) return {};
+  std::string text = "Memory block allocated at (most recent call first):\n";
+  for (SiteNumber site = newest->site; site != kNoSite; site = (*sites_)[site - 1].caller) {
+    const Site& line = (*sites_)[site - 1];
+    text += fmt::format("  File \"{}\", line {}\n", line.file, line.line);
+  }
+  return text + "\n";
 }
 
 void MisuseReplay::step(std::uint64_t number, const Operation& operation) {
@@ -49,6 +74,7 @@ void MisuseReplay::allocate(std::uint64_t number, const Operation& operation) {
   blocks_[operation.slot] = {.pointer = pointer,
                              .made = number,
                              .bytes = operation.bytes(),
+                             .site = operation.site,
                              .domain = operation.domain,
                              .live = pointer != nullptr,
                              .pooled = is_pooled(operation.domain, pointer)};
@@ -69,6 +95,7 @@ void MisuseReplay::resize(std::uint64_t number, const Operation& operation) {
   if (operation.domain == Domain::libc && bytes == 0) bytes = 1;
   void* pointer = memory_.realloc(block.domain, block.pointer, bytes);
   block.bytes = operation.size;
+  block.site = operation.site;
   if (pointer == nullptr) return;
   block.pointer = pointer;
   block.pooled = is_pooled(block.domain, pointer);

@@ -35,6 +35,9 @@ class MisuseReplay {
   MisuseReplay& operator=(const MisuseReplay&) = delete;
   ~MisuseReplay();  // gives every live block back
 
+  // The hooks' dumps name where a block was asked for, as CPython's do under tracemalloc. `sites`
+  // must outlive this object, and may grow.
+  void know_sites(const SiteTable& sites) noexcept;
   // Performs the event as far as C defines it.
   void step(std::uint64_t number, const Operation& operation);
   // What CPython does at the event. REQUIRES: is_misuse(finding.kind); every event before it was
@@ -47,6 +50,7 @@ class MisuseReplay {
     std::uint64_t made = 0;   // event
     std::uint64_t freed = 0;  // event, if not live
     std::uint64_t bytes = 0;  // as the trace has it
+    SiteNumber site = kNoSite;
     Domain domain = Domain::raw;
     bool live = false;
     bool pooled = false;  // pymalloc's own, not passed on to raw
@@ -75,6 +79,10 @@ class MisuseReplay {
 
   static void keep_failure(void* self, const DebugFailure& failure, const Profile&) noexcept;
 
+  // CPython: the traceback of the block, or nothing.
+  [[nodiscard]] std::string traceback_of(const void* pointer) const;
+
+  const SiteTable* sites_ = nullptr;
   const Configuration& configuration_;
   std::optional<DebugFailure> failure_;
   std::vector<Block> blocks_;         // by slot

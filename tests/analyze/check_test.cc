@@ -25,7 +25,7 @@ CheckReport check(const std::string& lines, const CheckOptions& options = {}) {
   const std::string text = testing::TempDir() + "check_test.txt";
   const std::string trace = testing::TempDir() + "check_test.pmtrace";
   std::ofstream(text) << "pymemlab-trace-text 1\n" << lines;
-  import_text(text, trace, {.addresses = true});
+  import_text(text, trace, {.addresses = true, .sites = true});
   return check_trace(trace, options);
 }
 
@@ -185,14 +185,19 @@ TEST(Check, GroupsWhatIsLeftByDomainAndSize) {
 }
 
 TEST(Check, TellsSitesWhereTheyAreKnown) {
-  const CheckReport report =
-      check("m mem 10\nm raw 5\nf obj 0\n", {.site_of = [](std::uint64_t event) {
-              return event == 1 ? std::nullopt : std::optional(fmt::format("x.c:{}", event));
-            }});
-  EXPECT_EQ(report.findings.at(0).site, "x.c:2");
-  EXPECT_EQ(report.findings[0].block->site, "x.c:0");
-  EXPECT_EQ(report.left_groups.at(0).site, std::nullopt);
-  EXPECT_EQ(to_json(report)["findings"][0]["block"]["site"], "x.c:0");
+  const CheckReport report = check(
+      "meta {\"columns\": [\"site\"]}\n"
+      "site {\"caller\": 0, \"line\": 40, \"file\": \"app.py\", \"function\": \"main\"}\n"
+      "site {\"caller\": 1, \"line\": 12, \"file\": \"app.py\", \"function\": \"parse\"}\n"
+      "m mem 10 !2\nm raw 5 !1\nm raw 5 !2\nm raw 5\nf raw 0\n");
+  const Finding& finding = report.findings.at(0);
+  EXPECT_EQ(finding.site, std::nullopt);
+  EXPECT_EQ(finding.block->site, "app.py:12 in parse < app.py:40 in main");
+  EXPECT_EQ(to_json(report)["findings"][0]["block"]["site"], *finding.block->site);
+  EXPECT_THAT(under(finding, "pymalloc_debug").dump,
+              testing::HasSubstr("Memory block allocated at (most recent call first):\n"
+                                 "  File \"app.py\", line 12\n  File \"app.py\", line 40\n"));
+  ASSERT_THAT(report.left_groups, SizeIs(3)) << "blocks of different sites are different leaks";
 }
 
 TEST(Check, ActsBlocksOutThatThisMachineCouldNotHold) {
