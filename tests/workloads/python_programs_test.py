@@ -12,6 +12,10 @@ EXPECTED = {
     "memory_tides.py": "1048576 blocks, 441840 bytes sampled",
     "million_blocks.py": "2 waves, 826 survivors, checksum 753923456",
     "request_server.py": "2000 answers of 915050 characters, 1230 cache hits, 731 sessions, checksum 452943",
+    "source_parsing.py": "24 Load",
+    "symbolic_algebra.py": "360 322364 509093",
+    "text_search.py": "[('error', 8053), ('info', 8052), ('warning', 8053)] 12083 1879243 "
+                      "[('of', 24158), ('took', 24158)]",
     "text_statistics.py": "3849 words, 24338 pairs, 0.062899 mean similarity, longest list 2676, fingerprint 517058",
     "thread_pipeline.py": "20000 records in 5848 groups, amount 861567.0",
 }

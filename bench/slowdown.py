@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""What recording costs: whole programs, recorded and not, in pairs.
+
+    bench/slowdown.py [--pymemlab PATH] [--python PYTHON] [--pairs N] [--others N] [PROGRAM SIZE]...
+
+Every pair runs a program alone and under `pymemlab record`, in random order, one pair of each program after
+the other. --others says how many times it is also run under `-X tracemalloc` and under heaptrack (if there
+is one). Prints a table: seconds alone; wall time recorded / alone, the median of the pairs with its 95 %
+bootstrap interval; the collector's own CPU time in % of the program's; bytes an event on disk, with
+addresses and without; the other two tools' ratios of medians.
+"""
+import argparse
+import os
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+PROGRAMS = os.path.join(FOLDER, "..", "workloads", "python")
+DEFAULT = [("import_heavy", 12), ("json_documents", 12), ("text_search", 20), ("request_server", 8),
+           ("source_parsing", 24), ("expression_compiler", 5), ("symbolic_algebra", 10),
+           ("text_statistics", 14)]
+# The program's own CPU time: a shell tells of its children what record cannot tell from its own.
+TIMED = ["bash", "-c", 'TIMEFORMAT="%U %S"; time "$@" > /dev/null 2> /dev/null', "bash"]
+
+
+def run(prefix, program, prints=None):
+    """Wall seconds of the whole, CPU seconds of the program, and what `prefix` said."""
+    begin = time.monotonic()
+    done = subprocess.run(prefix + TIMED + program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wall = time.monotonic() - begin
+    if done.returncode != 0:
+        sys.exit("{} failed: {}".format(" ".join(prefix + program), done.stderr))
+    cpu = re.search(r"^(\d+\.\d+) (\d+\.\d+)$", done.stderr, re.MULTILINE)
+    return wall, float(cpu.group(1)) + float(cpu.group(2)), done.stderr
+
+
+def cpu_of_children():
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def interval(values, rounds=10000):
+    source = random.Random(1)
+    medians = sorted(statistics.median(source.choices(values, k=len(values))) for _ in range(rounds))
+    return medians[rounds // 40], medians[-rounds // 40]
+
+
+class Program:
+    def __init__(self, name, size, options, folder):
+        self.name, self.options = name, options
+        self.trace = os.path.join(folder, name + ".pmtrace")
+        self.folder = folder
+        self.script = [os.path.join(PROGRAMS, name + ".py"), str(size)]
+        self.alone, self.ratios, self.collector = [], [], []
+        self.others = {"tracemalloc": [], "heaptrack": []}
+        self.said = ""
+
+    def run_alone(self):
+        wall, cpu, _ = run([], [self.options.python] + self.script)
+        return wall, cpu
+
+    def run_recorded(self):
+        before = cpu_of_children()
+        wall, cpu, self.said = run([self.options.pymemlab, "record", "-o", self.trace, "--"],
+                                   [self.options.python] + self.script)
+        return wall, cpu_of_children() - before - cpu
+
+    def pair(self):
+        if random.random() < 0.5:
+            alone, recorded = self.run_alone(), self.run_recorded()
+        else:
+            recorded, alone = self.run_recorded(), self.run_alone()
+        self.alone.append(alone[0])
+        self.ratios.append(recorded[0] / alone[0])
+        self.collector.append(100 * max(recorded[1], 0) / alone[1])
+
+    def other_tools(self):
+        self.others["tracemalloc"].append(run([], [self.options.python, "-X", "tracemalloc"] + self.script)[0])
+        heaptrack = shutil.which("heaptrack")
+        if heaptrack:
+            target = os.path.join(self.folder, "heaptrack")
+            self.others["heaptrack"].append(
+                run([heaptrack, "-o", target], [self.options.python] + self.script)[0])
+
+    def bytes_an_event(self):
+        events = int(re.search(r"recorded (\d+) events", self.said).group(1))
+        small = self.trace + ".small.pmtrace"
+        subprocess.run([self.options.pymemlab, "convert", "--drop", "address", self.trace, small], check=True,
+                       stderr=subprocess.DEVNULL)
+        return events, os.path.getsize(self.trace) / events, os.path.getsize(small) / events
+
+    def row(self):
+        low, high = interval(self.ratios)
+        events, with_addresses, without = self.bytes_an_event()
+        alone = statistics.median(self.alone)
+        others = [("{:.2f}".format(statistics.median(walls) / alone) if walls else "-")
+                  for walls in self.others.values()]
+        return "| {} | {:.2f} | {:.1f} | {:.3f} ({:.3f} to {:.3f}) | {:.0f} % | {:.2f} | {:.2f} | {} |".format(
+            self.name, alone, events / 1e6, statistics.median(self.ratios), low, high,
+            statistics.median(self.collector), with_addresses, without, " | ".join(others))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pymemlab", default=os.path.join(FOLDER, "..", "build", "release", "pymemlab"))
+    parser.add_argument("--python", default=shutil.which("python3"))
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--others", type=int, default=3)
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM SIZE")
+    options = parser.parse_args()
+    chosen = list(zip(options.programs[::2], options.programs[1::2])) or DEFAULT
+    with tempfile.TemporaryDirectory() as folder:
+        programs = [Program(name, size, options, folder) for name, size in chosen]
+        for program in programs:
+            program.run_alone()
+        for _ in range(options.pairs):
+            for program in programs:
+                program.pair()
+        for _ in range(options.others):
+            for program in programs:
+                program.other_tools()
+        print("| program | seconds | million events | recorded / alone | collector's CPU | bytes an event "
+              "| without addresses | tracemalloc | heaptrack |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        for program in programs:
+            print(program.row())
+        medians = [statistics.median(program.ratios) for program in programs]
+        print("\nrecorded / alone: geometric mean {:.3f}, worst {:.3f}".format(
+            statistics.geometric_mean(medians), max(medians)))
+
+
+if __name__ == "__main__":
+    main()
