@@ -1,12 +1,16 @@
 // Sites, written and read: every block's is kept, by every way a trace can be copied.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 
 #include "core/base/input_error.h"
 #include "core/base/random.h"
 #include "core/trace/edits/trace_edits.h"
 #include "core/trace/format.h"
+#include "core/trace/site_ranking.h"
+#include "core/trace/summary.h"
 #include "tests/trace/streams.h"
 
 namespace pymemlab::testing {
@@ -168,6 +172,51 @@ TEST(Sites, ThatCannotBeAreRefused) {
                 .find("caller 1 was not told"),
             std::string::npos);
   EXPECT_NE(refused(R"(site {"caller": 0})").find("wanted the site"), std::string::npos);
+}
+
+// Against the plain definition: everything live after each event, summed up anew.
+TEST(SiteRanking, SaysWhatEachSiteHoldsAtThePeakAndAtTheEnd) {
+  const Stream stream = stream_with_sites(4000, 13);
+  const std::string path = scratch("ranked.pmtrace");
+  write_stream(stream, path, {.sites = true});
+  TraceReader reader = TraceReader::open(path);
+  const TraceSummary summary = summarize(reader);
+  const SiteRanking ranking = rank_sites(path, summary.peak_live_bytes_event);
+  EXPECT_EQ(ranking.peak_bytes, summary.peak_live_bytes);
+  std::map<Slot, Operation> live;
+  const auto held_by = [&](SiteNumber site) {
+    std::uint64_t bytes = 0;
+    for (const auto& [slot, o] : live)
+      if (o.site == site) bytes += o.bytes();
+    return bytes;
+  };
+  std::map<SiteNumber, std::uint64_t> at_peak;
+  for (std::size_t i = 0; i < stream.operations.size(); ++i) {
+    const Operation& o = stream.operations[i];
+    if (takes_new_slot(o.kind) && !o.failed) {
+      live.erase(o.slot);
+      if (!o.nested) live[o.slot] = o;
+    }
+    if (o.kind == EventKind::realloc && !o.failed && live.count(o.slot) != 0) live[o.slot] = o;
+    if (o.kind == EventKind::free) live.erase(o.slot);
+    if (i == summary.peak_live_bytes_event)
+      for (SiteNumber site = 0; site <= stream.sites.size(); ++site) at_peak[site] = held_by(site);
+  }
+  std::uint64_t end_bytes = 0;
+  for (const SiteUse& use : ranking.uses) {
+    EXPECT_EQ(use.peak_bytes, at_peak[use.site]) << use.site;
+    EXPECT_EQ(use.end_bytes, held_by(use.site)) << use.site;
+    end_bytes += use.end_bytes;
+  }
+  EXPECT_EQ(end_bytes, summary.end_live_bytes);
+  EXPECT_TRUE(std::is_sorted(
+      ranking.uses.begin(), ranking.uses.end(),
+      [](const SiteUse& a, const SiteUse& b) { return a.peak_bytes > b.peak_bytes; }));
+}
+
+TEST(SiteRanking, NeedsSites) {
+  write_stream(random_stream({.events = 10}), scratch("none.pmtrace"));
+  EXPECT_THROW((void)rank_sites(scratch("none.pmtrace"), 0), InputError);
 }
 
 }  // namespace
