@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/input_error.h"
+#include "core/trace/edits/minimize.h"
 #include "core/trace/edits/trace_edits.h"
 #include "core/trace/format.h"
 #include "tools/subcommand.h"
@@ -37,6 +38,9 @@ struct ConvertOptions {
   std::string slice;
   std::vector<Slot> threads;
   bool anonymize = false;
+  bool minimize = false;
+  std::string command;
+  std::uint64_t most_runs = MinimizeOptions().most_runs;
 };
 
 // A trace file between two foreign formats, or between a pipe and what must read twice. Removed in
@@ -131,6 +135,31 @@ TraceWriterOptions writing_of(const ConvertOptions& options) {
   return options.best ? best_writing(quick_writing_of(options)) : quick_writing_of(options);
 }
 
+void show_progress(std::uint64_t events, std::uint64_t runs) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  fmt::print(stderr, "\r\033[K{} events after {} runs", events, runs);
+  std::fflush(stderr);
+}
+
+ConversionReport minimize(const std::string& from, const std::string& to,
+                          const ConvertOptions& options, const TraceWriterOptions& writing) {
+  const TemporaryTrace candidate;
+  const MinimizeResult result = minimize_trace(from, to,
+                                               {.command = options.command,
+                                                .candidate = candidate.path(),
+                                                .most_runs = options.most_runs,
+                                                .progress = show_progress},
+                                               writing);
+  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+  fmt::print(stderr,
+             "pymemlab: {} of {} events make the command end with status {}, after {} runs of it\n",
+             result.events_after, result.events_before, result.status, result.runs);
+  if (!result.is_smallest)
+    fmt::print(stderr, "pymemlab: warning: stopped after --most-runs {}; fewer events may do\n",
+               options.most_runs);
+  return result.report;
+}
+
 // From one file to the next. All but the first read, and all but the last write, a trace of ours.
 using Step = std::function<ConversionReport(const std::string& from, const std::string& to,
                                             const TraceWriterOptions&)>;
@@ -152,6 +181,12 @@ std::vector<Step> steps_of(const ConvertOptions& options, const TraceFormat& fro
                                const TraceWriterOptions& writing) {
       return edit_trace(source, target, edits, writing);
     });
+  if (options.minimize) {
+    steps.emplace_back([&options](const std::string& source, const std::string& target,
+                                  const TraceWriterOptions& writing) {
+      return minimize(source, target, options, writing);
+    });
+  }
   // What exports may read more than once and knows no columns to drop.
   const bool as_it_is = options.from_path != "-" && options.drop.empty();
   if (steps.empty() && (&to == &ours || !as_it_is)) steps.emplace_back(ours.import_file);
@@ -209,6 +244,18 @@ std::function<int()> declare_convert(CLI::App& app) {
       ->delimiter(',');
   app.add_flag("--anonymize", options->anonymize,
                "without command, process, platform and the texts of marks");
+  CLI::Option* minimize = app.add_flag(
+      "--minimize", options->minimize,
+      "as few events as can be found on which --while's command still fails; OUT holds the "
+      "fewest so far");
+  CLI::Option* command = app.add_option(
+      "--while", options->command,
+      "for sh: ends as on the whole trace, and not with 0, on a trace {} (or $PYMEMLAB_TRACE)");
+  minimize->needs(command);
+  command->needs(minimize);
+  app.add_option("--most-runs", options->most_runs, "of --while's command")
+      ->needs(minimize)
+      ->capture_default_str();
   app.footer(format_list());
   return [options] { return run_convert(*options); };
 }

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <ostream>
 
-#include "tests/minimised.h"
+#include "core/base/minimised.h"
 #include "tests/pymalloc/checked_run.h"
 
 namespace pymemlab {

@@ -146,6 +146,23 @@ TEST_F(Tools, ConvertEditsTracesOnTheirWayBetweenFormats) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 12);
 }
 
+TEST_F(Tools, ConvertMinimizesWhileACommandFails) {
+  const std::string in = scratch("t.pmtrace") + " ";
+  const Outcome minimized =
+      run("convert --minimize --while 'test $(stat -c %s {}) -lt 1500' --most-runs 40 " + in +
+          scratch("m.txt"));
+  const std::vector<std::uint8_t> text = bytes_of(scratch("m.txt"));
+  EXPECT_EQ(minimized.exit, 0) << minimized.err;
+  EXPECT_THAT(minimized.err,
+              HasSubstr("of 1000 events make the command end with status 1, after "));
+  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 700);
+  EXPECT_THAT(minimized.err, HasSubstr("warning: stopped after --most-runs 40"));
+  EXPECT_EQ(run("convert --minimize " + in + scratch("m.txt")).exit, 2);
+  EXPECT_EQ(run("convert --while true " + in + scratch("m.txt")).exit, 2);
+  EXPECT_THAT(run("convert --minimize --while true " + in + scratch("m.txt")).err,
+              HasSubstr("wanted a command that fails"));
+}
+
 TEST_F(Tools, ConvertRefusesASliceThatIsNone) {
   for (const char* const slice : {"5", "a:b", "1:2:3", "-1:3", "7:7", ":99999999999999999999"}) {
     const Outcome refused = run("convert --slice=" + std::string(slice) + " " +

@@ -11,10 +11,10 @@ namespace pymemlab {
 
 // REQUIRES: fails(items). Leaves out runs of items, first long ones, in the end single ones, as
 // long as the rest fails; asks at most `most_runs` times. What is left fails, and unless the runs
-// ran out no single item of it can be spared.
+// ran out no single item of it can be spared. `fails` may itself take items out of what it is
+// given that it fails without.
 template <typename T>
-std::vector<T> minimised(std::vector<T> items,
-                         const std::function<bool(const std::vector<T>&)>& fails,
+std::vector<T> minimised(std::vector<T> items, const std::function<bool(std::vector<T>&)>& fails,
                          std::size_t most_runs = 2000) {
   std::size_t run = std::max<std::size_t>(1, items.size() / 2);
   while (run > 0 && !items.empty()) {
