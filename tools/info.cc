@@ -8,11 +8,16 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "core/base/input_error.h"
 #include "core/trace/summary.h"
 #include "core/trace/trace_reader.h"
+#include "core/trace/trace_validator.h"
 #include "tools/subcommand.h"
 
 namespace pymemlab {
@@ -183,27 +188,75 @@ void print_rest(const TraceSummary& summary) {
   for (const std::string& mark : summary.marks) print_row("mark", shortened(mark));
 }
 
+// The busiest first.
+void print_threads(const TraceSummary& summary) {
+  constexpr std::size_t kMostRows = 16;
+  if (summary.threads < 2) return;
+  std::vector<std::size_t> order(summary.by_thread.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return summary.by_thread[a].requests > summary.by_thread[b].requests;
+  });
+  fmt::print("\nThreads, the busiest first\n  {:>6} {:>13} {:>8} {:>16} {:>13} {:>24}\n", "thread",
+             "requests", "share", "bytes", "frees", "of others' blocks");
+  for (std::size_t i = 0; i < std::min(order.size(), kMostRows); ++i) {
+    const ThreadSummary& thread = summary.by_thread[order[i]];
+    fmt::print("  {:>6} {:>13} {:>8} {:>16} {:>13} {:>24}\n", order[i], grouped(thread.requests),
+               share(thread.requests, summary.requests), grouped(thread.requested_bytes),
+               grouped(thread.frees), grouped(thread.foreign_frees));
+  }
+  if (order.size() > kMostRows)
+    fmt::print("  and {} more, which --json shows\n", order.size() - kMostRows);
+}
+
+// Nothing if every part of the file says what it should; otherwise one sentence.
+std::optional<std::string> fault_in(TraceReader& trace, const std::string& path, bool validate,
+                                    TraceSummary& summary, std::string& checked) {
+  if (!validate) {
+    summary = summarize(trace);
+    return std::nullopt;
+  }
+  try {
+    TraceValidator validator(trace, path);
+    summary = summarize(trace, [&](const EventBatch& batch) { validator.check(batch); });
+    checked = validator.text();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return summary.damage;
+}
+
 int run_info(const InfoOptions& options) {
   TraceReader trace = TraceReader::open(options.trace, {.addresses = options.validate});
-  const TraceSummary summary = summarize(trace);
+  TraceSummary summary;
+  std::string checked;
+  const std::optional<std::string> fault =
+      fault_in(trace, options.trace, options.validate, summary, checked);
+  if (fault && !summary.damage) {
+    fmt::print(stderr, "pymemlab: {}\n", *fault);
+    return kAnswerIsNo;
+  }
   if (summary.damage) fmt::print(stderr, "pymemlab: warning: {}\n", *summary.damage);
   if (options.format == "json") {
-    const nlohmann::json document = {{"path", trace.path()},
-                                     {"metadata", to_json(trace.metadata())},
-                                     {"summary", to_json(summary)}};
+    nlohmann::json document = {{"path", trace.path()},
+                               {"metadata", to_json(trace.metadata())},
+                               {"summary", to_json(summary)}};
+    if (options.validate) document["validated"] = checked;
     fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{}\n", trace.path());
     print_origin(trace.metadata());
     print_row("events", grouped(summary.events));
     print_row("digest", summary.digest);
+    if (options.validate) print_row("validated", checked);
     print_events(summary);
     print_sizes(summary);
     print_live(summary);
     print_lifetimes(summary);
+    print_threads(summary);
     print_rest(summary);
   }
-  return options.validate && summary.damage ? kAnswerIsNo : kDone;
+  return fault ? kAnswerIsNo : kDone;
 }
 
 }  // namespace
@@ -214,8 +267,12 @@ std::function<int()> declare_info(CLI::App& app) {
   app.add_option("--format", options->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  app.add_flag("--validate", options->validate,
-               "decode every column, and exit 1 if any part of the file is damaged");
+  app.add_flag_callback(
+      "--json", [options] { options->format = "json"; }, "as --format json");
+  app.add_flag(
+      "--validate", options->validate,
+      "decode every column, hold slots, key chunks and totals against what is live, and exit "
+      "1 if any part of the file is damaged");
   return [options] { return run_info(*options); };
 }
 

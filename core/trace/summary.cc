@@ -17,6 +17,7 @@ class Summarizer {
   struct Block {
     std::uint64_t birth = 0;  // number of its allocation among the program's; 0 for nested ones
     std::uint64_t bytes = 0;
+    Slot thread = 0;
     Domain domain = Domain::raw;
     bool alive = false;
   };
@@ -33,6 +34,7 @@ class Summarizer {
   std::vector<std::uint64_t> arenas_;  // bytes, by ordinal; 0 when released
   std::uint64_t arena_bytes_ = 0;
   std::uint64_t allocations_ = 0;
+  Slot thread_ = 0;
   LifetimeHistogram lifetimes_;
 };
 
@@ -52,7 +54,9 @@ void Summarizer::add(std::uint64_t number, const Operation& operation) {
     case EventKind::arena_alloc:
     case EventKind::arena_free: count_arena(operation); break;
     case EventKind::thread:
-      summary_.threads = std::max<std::uint64_t>(summary_.threads, operation.slot + 1);
+      thread_ = operation.slot;
+      summary_.threads = std::max<std::uint64_t>(summary_.threads, thread_ + 1);
+      summary_.by_thread.resize(summary_.threads);
       break;
     case EventKind::interpreter:
       summary_.interpreters = std::max<std::uint64_t>(summary_.interpreters, operation.slot + 1);
@@ -66,6 +70,8 @@ void Summarizer::add(std::uint64_t number, const Operation& operation) {
 void Summarizer::count_size(std::uint64_t bytes) {
   ++summary_.requests;
   summary_.requested_bytes += bytes;
+  ++summary_.by_thread[thread_].requests;
+  summary_.by_thread[thread_].requested_bytes += bytes;
   summary_.largest_request = std::max(summary_.largest_request, bytes);
   ++summary_.sizes_log2[static_cast<std::size_t>(std::bit_width(bytes))];
   const std::uint64_t small = (bytes + 15) / 16;
@@ -77,7 +83,8 @@ void Summarizer::allocate(const Operation& operation) {
   if (operation.slot >= blocks_.size())
     blocks_.resize(std::max<std::size_t>(operation.slot + 1, 2 * blocks_.size()));
   Block& block = blocks_[operation.slot];
-  block = {.bytes = operation.bytes(), .domain = operation.domain, .alive = true};
+  block = {
+      .bytes = operation.bytes(), .thread = thread_, .domain = operation.domain, .alive = true};
   if (operation.nested) return;
   block.birth = ++allocations_;
   count_size(block.bytes);
@@ -113,6 +120,8 @@ void Summarizer::release(const Operation& operation) {
   if (block.domain != operation.domain) ++summary_.domain_mix_ups;
   block.alive = false;
   if (block.birth == 0) return;
+  ++summary_.by_thread[thread_].frees;
+  if (block.thread != thread_) ++summary_.by_thread[thread_].foreign_frees;
   const std::uint64_t lifetime = allocations_ - block.birth + 1;
   lifetimes_.add(lifetime);
   ++summary_.lifetimes_log2[static_cast<std::size_t>(std::bit_width(lifetime)) - 1];
@@ -172,6 +181,20 @@ nlohmann::json events_json(const TraceSummary& summary) {
   return by_kind;
 }
 
+nlohmann::json threads_json(const TraceSummary& summary) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (std::size_t i = 0; i < summary.by_thread.size(); ++i) {
+    const ThreadSummary& thread = summary.by_thread[i];
+    if (thread.requests + thread.frees == 0) continue;
+    rows.push_back({{"thread", i},
+                    {"requests", thread.requests},
+                    {"requested_bytes", thread.requested_bytes},
+                    {"frees", thread.frees},
+                    {"foreign_frees", thread.foreign_frees}});
+  }
+  return rows;
+}
+
 // Bins that hold something, with the largest number that belongs there.
 template <std::size_t kBins, typename LargestOf>
 nlohmann::json histogram_json(const std::array<std::uint64_t, kBins>& bins, LargestOf largest_of) {
@@ -187,11 +210,12 @@ constexpr std::uint64_t ones(std::size_t bits) noexcept {
 
 }  // namespace
 
-TraceSummary summarize(TraceReader& trace) {
+TraceSummary summarize(TraceReader& trace, const std::function<void(const EventBatch&)>& see) {
   Summarizer summarizer;
   EventBatch batch;
   Operation operation;
   while (trace.next(batch)) {
+    if (see) see(batch);
     OperationCursor cursor(batch);
     for (std::uint64_t number = batch.first; cursor.next(operation); ++number)
       summarizer.add(number, operation);
@@ -235,6 +259,7 @@ nlohmann::json to_json(const TraceSummary& summary) {
           {"arena_bytes_peak", summary.arena_bytes_peak},
           {"threads", summary.threads},
           {"interpreters", summary.interpreters},
+          {"by_thread", threads_json(summary)},
           {"slots", summary.slots},
           {"digest", summary.digest},
           {"marks", summary.marks},

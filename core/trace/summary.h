@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -14,6 +15,14 @@
 #include "core/trace/trace_reader.h"
 
 namespace pymemlab {
+
+// What one thread asked for, as far as it enters the figures below.
+struct ThreadSummary {
+  std::uint64_t requests = 0;
+  std::uint64_t requested_bytes = 0;
+  std::uint64_t frees = 0;          // of live blocks
+  std::uint64_t foreign_frees = 0;  // of them, of blocks that another thread allocated
+};
 
 // Nested calls are counted, and counted as such, but do not enter sizes, live figures or lifetimes:
 // what an allocator asks for itself is not the program's. A failed request asked for nothing.
@@ -61,14 +70,17 @@ struct TraceSummary {
   std::uint64_t arena_bytes_peak = 0;
   std::uint64_t threads = 1;  // that are named, and the first
   std::uint64_t interpreters = 1;
+  std::vector<ThreadSummary> by_thread = {{}};
   Slot slots = 0;
   std::string digest;
   std::vector<std::string> marks;
   std::optional<std::string> damage;
 };
 
-// Reads the trace to its end. REQUIRES: nothing was read from it yet.
-[[nodiscard]] TraceSummary summarize(TraceReader& trace);
+// Reads the trace to its end; `see`, unless empty, is shown every batch. REQUIRES: nothing was read
+// from it yet.
+[[nodiscard]] TraceSummary summarize(TraceReader& trace,
+                                     const std::function<void(const EventBatch&)>& see = {});
 
 // The summary as results and `info --format json` show it; docs/trace-format.md lists the keys.
 [[nodiscard]] nlohmann::json to_json(const TraceSummary& summary);

@@ -73,6 +73,24 @@ TEST_F(Tools, InfoPrintsJson) {
   EXPECT_EQ(document["metadata"]["pid"], 42);
 }
 
+TEST_F(Tools, InfoSaysWhatEachThreadDid) {
+  const Outcome report = run("info " + scratch("t.pmtrace"));
+  EXPECT_THAT(report.out, HasSubstr("Threads, the busiest first"));
+  const nlohmann::json summary =
+      nlohmann::json::parse(run("info --json " + scratch("t.pmtrace")).out)["summary"];
+  std::uint64_t requests = 0;
+  for (const nlohmann::json& thread : summary["by_thread"])
+    requests += thread["requests"].get<std::uint64_t>();
+  EXPECT_EQ(requests, summary["requests"]);
+}
+
+TEST_F(Tools, InfoValidatesEveryColumnAndKeyChunk) {
+  const Outcome report = run("info --validate " + scratch("t.pmtrace"));
+  EXPECT_EQ(report.exit, 0);
+  EXPECT_THAT(report.out, HasSubstr("every column of 1000 events with addresses, "));
+  EXPECT_THAT(run("info --validate - <" + scratch("t.pmtrace")).out, HasSubstr("standard input"));
+}
+
 TEST_F(Tools, InfoWarnsOfACutOffTraceAndExitsWellUnlessAskedToValidate) {
   const Outcome report = run("info " + scratch("cut.pmtrace"));
   EXPECT_EQ(report.exit, 0);
