@@ -227,7 +227,8 @@ std::optional<std::string> fault_in(TraceReader& trace, const std::string& path,
 }
 
 int run_info(const InfoOptions& options) {
-  TraceReader trace = TraceReader::open(options.trace, {.addresses = options.validate});
+  TraceReader trace =
+      TraceReader::open(options.trace, {.addresses = options.validate, .sites = options.validate});
   TraceSummary summary;
   std::string checked;
   const std::optional<std::string> fault =

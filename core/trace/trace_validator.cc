@@ -11,6 +11,7 @@ namespace pymemlab {
 TraceValidator::TraceValidator(const TraceReader& trace, const std::string& path)
     : path_(trace.path()),
       addresses_(trace.has_addresses()),
+      sites_(trace.has_sites()),
       can_seek_(trace.total_events().has_value() && path != "-"),
       total_events_(trace.total_events().value_or(0)) {
   if (can_seek_) find_keys();
@@ -39,7 +40,8 @@ void TraceValidator::check(const EventBatch& batch) {
 }
 
 void TraceValidator::check_key(const EventBatch& batch) {
-  TraceReader reader = TraceReader::open(path_, {.addresses = addresses_, .start_at = batch.first});
+  TraceReader reader =
+      TraceReader::open(path_, {.addresses = addresses_, .sites = sites_, .start_at = batch.first});
   const auto disagree = [&](const char* what) {
     throw InputError("{}: event {}: the key chunk before it disagrees with the events about {}",
                      path_, batch.first, what);
@@ -50,6 +52,7 @@ void TraceValidator::check_key(const EventBatch& batch) {
       again.wide != batch.wide)
     disagree("what follows");
   if (again.addresses != batch.addresses) disagree("the addresses that follow");
+  if (again.sites != batch.sites) disagree("the sites that follow");
   ++keys_checked_;
 }
 
@@ -62,7 +65,8 @@ std::vector<LiveBlock> TraceValidator::live_blocks() const {
   std::vector<LiveBlock> blocks;
   blocks.reserve(live.size());
   for (const Slot slot : live)
-    blocks.push_back({slot, blocks_[slot].domain, blocks_[slot].bytes, blocks_[slot].address});
+    blocks.push_back({slot, blocks_[slot].domain, blocks_[slot].bytes, blocks_[slot].address,
+                      blocks_[slot].site});
   return blocks;
 }
 
@@ -85,6 +89,7 @@ void TraceValidator::apply(const Operation& operation, std::uint64_t number) {
     block.bytes = operation.size;
     block.domain = operation.domain;
     block.address = operation.address;
+    block.site = operation.site;
   }
 }
 
@@ -102,13 +107,19 @@ void TraceValidator::allocate(const Operation& operation, std::uint64_t number) 
   blocks_[expected] = {.birth = allocations_++,
                        .bytes = operation.bytes(),
                        .address = operation.address,
+                       .site = operation.site,
                        .domain = operation.domain,
                        .alive = true};
 }
 
+std::string_view TraceValidator::columns() const noexcept {
+  if (addresses_) return sites_ ? " with addresses and sites" : " with addresses";
+  return sites_ ? " with sites" : "";
+}
+
 std::string TraceValidator::text() const {
-  return fmt::format("every column of {} events{}, {} key chunks{}", events_,
-                     addresses_ ? " with addresses" : "", keys_checked_,
+  return fmt::format("every column of {} events{}, {} key chunks{}", events_, columns(),
+                     keys_checked_,
                      can_seek_ ? "" : " (standard input, or a file that is not whole, shows none)");
 }
 

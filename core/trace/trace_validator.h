@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/trace/event.h"
@@ -14,7 +15,8 @@ namespace pymemlab {
 
 class TraceValidator {
  public:
-  // Of the trace at `path` that this is a reader of, which reads from event 0. Key chunks are
+  // Of the trace at `path` that this is a reader of, which reads from event 0 with
+  // every column. Key chunks are
   // looked for unless it is "-", or not whole.
   TraceValidator(const TraceReader& trace, const std::string& path);
 
@@ -28,10 +30,12 @@ class TraceValidator {
     std::uint64_t birth = 0;
     std::uint64_t bytes = 0;
     std::uint64_t address = 0;
+    SiteNumber site = kNoSite;
     Domain domain = Domain::raw;
     bool alive = false;
   };
 
+  [[nodiscard]] std::string_view columns() const noexcept;
   void find_keys();
   void check_key(const EventBatch& batch);
   void apply(const Operation& operation, std::uint64_t number);
@@ -40,6 +44,7 @@ class TraceValidator {
 
   std::string path_;
   bool addresses_;
+  bool sites_;
   bool can_seek_;
   std::uint64_t total_events_ = 0;
   std::vector<std::uint64_t> keys_;  // events before which key chunks stand, the last first

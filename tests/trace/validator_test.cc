@@ -20,7 +20,7 @@ using testing::scratch;
 // What it says of the trace: "valid: ...", or the fault.
 std::string verdict(const std::string& path) {
   try {
-    TraceReader reader = TraceReader::open(path, {.addresses = true});
+    TraceReader reader = TraceReader::open(path, {.addresses = true, .sites = true});
     TraceValidator validator(reader, path);
     EventBatch batch;
     while (reader.next(batch)) validator.check(batch);
@@ -33,8 +33,9 @@ std::string verdict(const std::string& path) {
 TEST(Validator, AcceptsWhatTheWriterWrites) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     for (const bool addresses : {false, true}) {
-      write_stream(testing::random_stream({.events = 3000, .seed = seed}), scratch("v.pmtrace"),
-                   {.addresses = addresses, .chunk_events = 100, .key_chunks = 2});
+      write_stream(
+          testing::random_stream({.events = 3000, .seed = seed}), scratch("v.pmtrace"),
+          {.addresses = addresses, .sites = addresses, .chunk_events = 100, .key_chunks = 2});
       const std::string said = verdict(scratch("v.pmtrace"));
       EXPECT_THAT(said, HasSubstr("valid: every column of "));
       EXPECT_THAT(said, ::testing::Not(HasSubstr(" 0 key chunks")));

@@ -15,8 +15,9 @@ bool is_about_block(const Operation& operation) noexcept {
 
 }  // namespace
 
-EventList::EventList(const std::string& path, bool addresses) {
-  TraceReader reader = TraceReader::open(path, {.addresses = addresses});
+EventList::EventList(const std::string& path, const TraceWriterOptions& wanted) {
+  TraceReader reader =
+      TraceReader::open(path, {.addresses = wanted.addresses, .sites = wanted.sites});
   std::vector<std::uint32_t> block_in;  // by slot
   std::uint32_t blocks = 0;
   EventBatch batch;
@@ -38,7 +39,9 @@ EventList::EventList(const std::string& path, bool addresses) {
   }
   marks_ = reader.marks();
   metadata_ = reader.metadata();
-  has_addresses_ = addresses && reader.has_addresses();
+  sites_ = reader.sites();
+  has_addresses_ = wanted.addresses && reader.has_addresses();
+  has_sites_ = wanted.sites && reader.has_sites();
   damage_ = reader.damage();
 }
 
@@ -49,6 +52,7 @@ std::uint32_t EventList::block_of(std::uint32_t event) const noexcept {
 void EventList::write(std::vector<std::uint32_t>& kept, const std::string& path,
                       TraceMetadata metadata, const TraceWriterOptions& options) const {
   TraceWriter writer = TraceWriter::create(path, std::move(metadata), options);
+  writer.add_sites(sites_);
   std::unordered_map<std::uint32_t, Slot> slots;   // by block
   std::unordered_map<std::uint32_t, Slot> arenas;  // by ordinal
   std::vector<std::uint32_t> owners;               // by slot: which block took it last

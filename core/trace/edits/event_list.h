@@ -15,11 +15,12 @@ namespace pymemlab {
 
 class EventList {
  public:
-  static constexpr std::uint64_t kMostEvents = 50'000'000;  // 40 bytes each
+  static constexpr std::uint64_t kMostEvents = 50'000'000;  // 48 bytes each
   static constexpr std::uint32_t kNoBlock = 0xFFFFFFFFu;
 
   // Throws InputError for a trace with more events.
-  EventList(const std::string& path, bool addresses);
+  // Keeps the optional columns that `wanted` has and the trace too.
+  EventList(const std::string& path, const TraceWriterOptions& wanted);
 
   [[nodiscard]] std::uint32_t size() const noexcept {
     return static_cast<std::uint32_t>(events_.size());
@@ -33,13 +34,16 @@ class EventList {
 
   [[nodiscard]] const TraceMetadata& metadata() const noexcept { return metadata_; }
   [[nodiscard]] bool has_addresses() const noexcept { return has_addresses_; }
+  [[nodiscard]] bool has_sites() const noexcept { return has_sites_; }
   [[nodiscard]] const std::optional<std::string>& damage() const noexcept { return damage_; }
 
  private:
   std::vector<Operation> events_;  // a slot is a block's number, an arena's, or a mark's
   std::vector<std::string> marks_;
   TraceMetadata metadata_;
+  SiteTable sites_;
   bool has_addresses_ = false;
+  bool has_sites_ = false;
   std::optional<std::string> damage_;
 };
 

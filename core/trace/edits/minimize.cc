@@ -19,8 +19,9 @@ class Minimizer {
  public:
   Minimizer(const std::string& from, const std::string& to, const MinimizeOptions& options,
             const TraceWriterOptions& writing)
-      : list_(from, writing.addresses), to_(to), options_(options), writing_(writing) {
+      : list_(from, writing), to_(to), options_(options), writing_(writing) {
     writing_.addresses = list_.has_addresses();
+    writing_.sites = list_.has_sites();
   }
   MinimizeResult run();
 
