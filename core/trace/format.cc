@@ -12,6 +12,7 @@
 #include "core/trace/formats/heaptrack_format.h"
 #include "core/trace/formats/input_stream.h"
 #include "core/trace/formats/memory_replay_format.h"
+#include "core/trace/formats/memray_format.h"
 #include "core/trace/formats/mtrace_format.h"
 #include "core/trace/formats/rep_format.h"
 #include "core/trace/formats/text_format.h"
@@ -74,6 +75,8 @@ constexpr std::array kFormats = {
                 export_bytehound, nullptr},
     TraceFormat{"memory-replay", "", "logs for Android's memory_replay", import_memory_replay,
                 only_read, is_memory_replay},
+    TraceFormat{"memray", "", "memray's captures of every allocation", import_memray, only_read,
+                is_memray},
     TraceFormat{"chrome-json", ".json", "counters for Perfetto and Chrome's tracing", only_written,
                 export_chrome, nullptr},
 };

@@ -52,7 +52,7 @@ void CallLog::realloc(std::uint64_t old, std::uint64_t address, std::uint64_t si
   const Slot slot = found->second;
   if (address != old && !failed) make_room(address);
   trace_.append({.kind = EventKind::realloc,
-                 .domain = Domain::libc,
+                 .domain = domain_,
                  .failed = failed,
                  .slot = slot,
                  .size = size,
@@ -63,15 +63,15 @@ void CallLog::realloc(std::uint64_t old, std::uint64_t address, std::uint64_t si
 }
 
 void CallLog::free(std::uint64_t address) {
-  if (address == 0) return trace_.free(Domain::libc, kNoSlot);
+  if (address == 0) return trace_.free(domain_, kNoSlot);
   const std::optional<Slot> slot = take(address);
-  if (slot) return trace_.free(Domain::libc, *slot);
-  trace_.append({.kind = EventKind::free_unknown, .domain = Domain::libc, .address = address});
+  if (slot) return trace_.free(domain_, *slot);
+  trace_.append({.kind = EventKind::free_unknown, .domain = domain_, .address = address});
 }
 
 void CallLog::allocate(const Operation& operation) {
   Operation event = operation;
-  event.domain = Domain::libc;
+  event.domain = domain_;
   if (!event.failed) make_room(event.address);
   const Slot slot = trace_.append(event);
   if (!event.failed) put(event.address, slot);

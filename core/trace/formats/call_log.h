@@ -1,5 +1,5 @@
 // Calls that name blocks by their addresses, as malloc's tracers log them, become a trace. Every
-// call is one to the C library.
+// call is one to the C library, unless it is said to be another domain's.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,8 @@ class CallLog {
 
   // The calls that follow are this thread's; any number will do.
   void thread(std::uint64_t id);
+  // Likewise, this domain's.
+  void domain(Domain domain) noexcept { domain_ = domain; }
   // Address 0: the call failed.
   void malloc(std::uint64_t address, std::uint64_t size);
   void calloc(std::uint64_t address, std::uint64_t count, std::uint64_t size);
@@ -58,6 +60,7 @@ class CallLog {
   std::unordered_map<std::uint64_t, std::deque<Slot>> later_;  // more at the same address, in order
   std::unordered_map<std::uint64_t, Slot> threads_;            // id -> number
   Slot thread_ = 0;
+  Domain domain_ = Domain::libc;
   std::vector<std::pair<std::string_view, std::uint64_t>> notes_;
 };
 
