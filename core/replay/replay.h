@@ -50,7 +50,8 @@ struct Rest {
 // Any event. Out of line, so that the loop, which performs nearly all events itself, keeps every
 // register.
 template <Touch kTouch>
-[[gnu::noinline]] void perform(ReplayEvent e, const AllocatorRecord& api, Rest& rest) noexcept {
+[[gnu::noinline]] void perform(const ReplayEvent& e, const AllocatorRecord& api,
+                               Rest& rest) noexcept {
   void*& block = rest.live[e.slot()];
   auto next_wide = [&] { return static_cast<std::size_t>(*rest.wide++); };
   auto keep = [&](void* given, [[maybe_unused]] std::size_t bytes) {
@@ -117,9 +118,10 @@ template <Touch kTouch>
                                                   const DomainTable& domains) noexcept {
   loop_detail::Rest rest{.wide = wide, .live = live.data(), .sizes = sizes.data()};
   void** const blocks = live.data();
-  for (const ReplayEvent e : events) {
+  // One test of bits a kind: malloc first, free where malloc is ruled out, then realloc.
+  for (const ReplayEvent& e : events) {
     const AllocatorRecord& api = loop_detail::record_of(e, domains);
-    if (kTouch != Touch::all && e.kind() == ReplayKind::malloc) {
+    if (kTouch != Touch::all && e.is_malloc()) {
       void* block = api.malloc(api.context, e.size());
       blocks[e.slot()] = block;
       if (block == nullptr) [[unlikely]] {
@@ -127,9 +129,13 @@ template <Touch kTouch>
         continue;
       }
       if constexpr (kTouch == Touch::first) *static_cast<volatile unsigned char*>(block) = 1;
-    } else if (e.kind() == ReplayKind::free) {
+    } else if (e.is_free_or_malloc()) {
+      if (kTouch == Touch::all && e.is_malloc()) {
+        loop_detail::perform<kTouch>(e, api, rest);
+        continue;
+      }
       api.free(api.context, blocks[e.slot()]);
-    } else if (kTouch != Touch::all && e.kind() == ReplayKind::realloc) {
+    } else if (kTouch != Touch::all && e.is_realloc_or_malloc()) {
       void* moved = api.realloc(api.context, blocks[e.slot()], e.size());
       if (moved == nullptr) [[unlikely]] {
         ++rest.refused;  // the block is as it was

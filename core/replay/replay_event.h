@@ -48,6 +48,9 @@ class ReplayEvent {
   [[nodiscard]] constexpr ReplayKind kind() const noexcept {
     return static_cast<ReplayKind>(low_ & 15u);
   }
+  [[nodiscard]] constexpr bool is_malloc() const noexcept { return (low_ & 15u) == 0; }
+  [[nodiscard]] constexpr bool is_free_or_malloc() const noexcept { return (low_ & 14u) == 0; }
+  [[nodiscard]] constexpr bool is_realloc_or_malloc() const noexcept { return (low_ & 13u) == 0; }
   [[nodiscard]] constexpr std::size_t domain_index() const noexcept {
     return low_ >> kDomainShift & 3u;
   }
