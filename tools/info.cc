@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/input_error.h"
+#include "core/trace/site_ranking.h"
 #include "core/trace/summary.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_validator.h"
@@ -27,6 +28,7 @@ struct InfoOptions {
   std::string trace;
   std::string format = "text";
   bool validate = false;
+  std::size_t top = 0;  // sites that are asked for
 };
 
 constexpr std::size_t kBarWidth = 40;
@@ -226,6 +228,36 @@ std::optional<std::string> fault_in(TraceReader& trace, const std::string& path,
   return summary.damage;
 }
 
+void print_sites(const SiteRanking& ranking, std::size_t top) {
+  fmt::print("\nSites by what they hold at the peak: {} bytes at event {}\n",
+             grouped(ranking.peak_bytes), grouped(ranking.peak_event));
+  fmt::print("  {:>14} {:>8} {:>11} {:>14} {:>16} {:>12}  {}\n", "bytes", "share", "blocks",
+             "bytes at end", "requested", "requests", "line");
+  SiteUse rest;
+  std::size_t others = 0;
+  for (std::size_t i = 0; i < ranking.uses.size(); ++i) {
+    const SiteUse& use = ranking.uses[i];
+    if (i < top) {
+      fmt::print("  {:>14} {:>8} {:>11} {:>14} {:>16} {:>12}  {}\n", grouped(use.peak_bytes),
+                 share(use.peak_bytes, ranking.peak_bytes), grouped(use.peak_blocks),
+                 grouped(use.end_bytes), grouped(use.bytes), grouped(use.requests),
+                 site_text(ranking.sites, use.site));
+      continue;
+    }
+    ++others;
+    rest.peak_bytes += use.peak_bytes;
+    rest.peak_blocks += use.peak_blocks;
+    rest.end_bytes += use.end_bytes;
+    rest.bytes += use.bytes;
+    rest.requests += use.requests;
+  }
+  if (others == 0) return;
+  fmt::print("  {:>14} {:>8} {:>11} {:>14} {:>16} {:>12}  ({} other sites)\n",
+             grouped(rest.peak_bytes), share(rest.peak_bytes, ranking.peak_bytes),
+             grouped(rest.peak_blocks), grouped(rest.end_bytes), grouped(rest.bytes),
+             grouped(rest.requests), grouped(others));
+}
+
 int run_info(const InfoOptions& options) {
   TraceReader trace =
       TraceReader::open(options.trace, {.addresses = options.validate, .sites = options.validate});
@@ -238,11 +270,14 @@ int run_info(const InfoOptions& options) {
     return kAnswerIsNo;
   }
   if (summary.damage) fmt::print(stderr, "pymemlab: warning: {}\n", *summary.damage);
+  std::optional<SiteRanking> ranking;
+  if (options.top != 0) ranking = rank_sites(options.trace, summary.peak_live_bytes_event);
   if (options.format == "json") {
     nlohmann::json document = {{"path", trace.path()},
                                {"metadata", to_json(trace.metadata())},
                                {"summary", to_json(summary)}};
     if (options.validate) document["validated"] = checked;
+    if (ranking) document["sites"] = to_json(*ranking, options.top);
     fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{}\n", trace.path());
@@ -250,6 +285,10 @@ int run_info(const InfoOptions& options) {
     print_row("events", grouped(summary.events));
     print_row("digest", summary.digest);
     if (options.validate) print_row("validated", checked);
+    if (ranking) {
+      print_sites(*ranking, options.top);
+      return fault ? kAnswerIsNo : kDone;
+    }
     print_events(summary);
     print_sizes(summary);
     print_live(summary);
@@ -270,6 +309,10 @@ std::function<int()> declare_info(CLI::App& app) {
       ->capture_default_str();
   app.add_flag_callback(
       "--json", [options] { options->format = "json"; }, "as --format json");
+  app.add_flag(
+      "--top{10}", options->top,
+      "instead of the report, the lines of Python that hold most at the peak (--top=N: N of "
+      "them), of a trace that was recorded with --sites");
   app.add_flag(
       "--validate", options->validate,
       "decode every column, hold slots, key chunks and totals against what is live, and exit "

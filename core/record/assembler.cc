@@ -206,33 +206,41 @@ void Assembler::take_fork(const Call& call) {
   point.threads.numbers = {threads_.of(call.thread)};
   point.threads.given = threads_.given;
   point.interpreters = interpreters_;
+  point.sites = sites_;
   point.shown = shown_;
   at_fork_(static_cast<std::uint32_t>(call.size), point);
 }
 
 void Assembler::take_site(const Call& call) {
-  if (call.thread >= sites_.size()) sites_.resize(call.thread + 1, kNoSite);
-  // What was never told cannot be named.
-  sites_[call.thread] = call.size <= writer_.sites() ? static_cast<SiteNumber>(call.size) : kNoSite;
+  if (call.thread >= places_.size()) places_.resize(call.thread + 1, kNoSite);
+  const bool known = call.size < sites_.numbers.size();
+  places_[call.thread] = known ? sites_.numbers[call.size] : kNoSite;
 }
 
 void Assembler::take_new_site(const Call& call) {
   constexpr std::size_t kNumbers = 2 * sizeof(std::uint32_t);
   const auto* bytes = reinterpret_cast<const char*>(wide_values_.data());
-  if (call.size < kNumbers || call.address != std::uint64_t{writer_.sites()} + 1) return;
+  if (call.size < kNumbers || call.address != sites_.numbers.size()) return;
   Site site;
-  std::memcpy(&site.caller, bytes, sizeof site.caller);
-  std::memcpy(&site.line, bytes + sizeof site.caller, sizeof site.line);
+  std::uint32_t caller = 0;
+  std::memcpy(&caller, bytes, sizeof caller);
+  std::memcpy(&site.line, bytes + sizeof caller, sizeof site.line);
   const std::string_view names(bytes + kNumbers, call.size - kNumbers);
   const std::size_t zero = std::min(names.find('\0'), names.size());
+  site.caller = caller < sites_.numbers.size() ? sites_.numbers[caller] : kNoSite;
   site.file = names.substr(0, zero);
   site.function = names.substr(std::min(zero + 1, names.size()));
-  if (site.caller <= writer_.sites()) writer_.add_site(site);
+  std::string key(reinterpret_cast<const char*>(&site.caller), sizeof site.caller);
+  key.append(bytes + sizeof caller, call.size - sizeof caller);
+  const auto [told, is_new] = sites_.told.try_emplace(std::move(key), kNoSite);
+  if (is_new) told->second = writer_.add_site(site);
+  sites_.numbers.push_back(told->second);
 }
 
 void Assembler::start_from(const ForkPoint& point) {
   threads_ = point.threads;
   interpreters_ = point.interpreters;
+  sites_ = point.sites;
   shown_ = point.shown;
 }
 

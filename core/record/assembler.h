@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -36,11 +37,18 @@ class Assembler {
     std::uint64_t small_blocks = 0;  // since the first arena
     bool half_aligned = false;
   };
+  // The ring's numbers of sites to the trace's. The ring tells instructions apart, of which a line
+  // may have several.
+  struct SiteNumbering {
+    std::vector<SiteNumber> numbers = {kNoSite};
+    std::unordered_map<std::string, SiteNumber> told;  // by all that a site says
+  };
   // Where the process forked: a child's stream goes on from here.
   struct ForkPoint {
     std::uint64_t events = 0;  // of the trace, up to here
     Numbering threads;         // the ring's 0 is the thread that forked, as it is in the child's
     Numbering interpreters;
+    SiteNumbering sites;
     Shown shown;
   };
 
@@ -108,7 +116,7 @@ class Assembler {
   void take_site(const Call& call);
   void take_new_site(const Call& call);
   [[nodiscard]] SiteNumber site_of(const Call& call) const noexcept {
-    return call.thread < sites_.size() ? sites_[call.thread] : kNoSite;
+    return call.thread < places_.size() ? places_[call.thread] : kNoSite;
   }
   void take_arena(const Call& call);
   void release_arena(const Call& call);
@@ -127,7 +135,8 @@ class Assembler {
   Numbering threads_;
   Numbering interpreters_;
 
-  std::vector<SiteNumber> sites_;  // where each of the ring's threads is
+  SiteNumbering sites_;
+  std::vector<SiteNumber> places_;  // where each of the ring's threads is
 
   Call wide_ = {};  // the event whose values the next records hold
   std::size_t wide_missing_ = 0;

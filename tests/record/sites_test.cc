@@ -86,6 +86,22 @@ TEST_P(Sites, NameTheLinesAndTheirCallers) {
               testing::ElementsAre(app + ":20 in " + iterated + " < " + app + ":21 in <module>"));
 }
 
+TEST_P(Sites, AreToldOnceAndRanked) {
+  write_file("app.py", kProgram);
+  ASSERT_EQ(record_sites("--sites", {in_folder("app.py")}).status, 0);
+  TraceReader reader = TraceReader::open(trace(), {.sites = true});
+  for (EventBatch batch; reader.next(batch);) {
+  }
+  std::set<std::string> texts;
+  for (SiteNumber site = 1; site <= reader.sites().size(); ++site)
+    EXPECT_TRUE(texts.insert(site_text(reader.sites(), site)).second)
+        << site_text(reader.sites(), site);
+  const CommandResult info = run({pymemlab(), "info", "--top=3", trace()});
+  EXPECT_EQ(info.status, 0) << info.err;
+  EXPECT_THAT(info.out, HasSubstr(in_folder("app.py") + ":4 in "));
+  EXPECT_THAT(info.out, HasSubstr("other sites)"));
+}
+
 TEST_P(Sites, AreOneLineDeepUnlessMoreIsAskedForAndLeavePlacementProved) {
   write_file("app.py", kProgram);
   ASSERT_EQ(record_sites("--sites", {in_folder("app.py")}).status, 0);
@@ -160,6 +176,10 @@ os.waitpid(child, 0)
 TEST_P(Sites, AreNotThereUnlessAskedFor) {
   ASSERT_EQ(record({GetParam().path, "-c", "pass"}).status, 0);
   EXPECT_FALSE(TraceReader::open(trace()).has_sites());
+  const CommandResult info = run({pymemlab(), "info", "--top", trace()});
+  EXPECT_EQ(info.status, 2);
+  EXPECT_THAT(info.err,
+              HasSubstr("does not tell where blocks were asked for; record with --sites"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Sites, testing::ValuesIn(interpreters()),
