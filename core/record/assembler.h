@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/record/address_slots.h"
 #include "core/record/agent/ring.h"
-#include "core/record/slot_map.h"
 #include "core/trace/checkpoint.h"
 #include "core/trace/trace_writer.h"
 
@@ -126,8 +126,8 @@ class Assembler {
   void observe(const Call& call) noexcept;
 
   TraceWriter& writer_;
-  std::array<SlotMap, 2> layers_;  // [nested]
-  std::vector<OpenRealloc> open_;  // of all threads, oldest first
+  std::array<AddressSlots, 2> layers_;  // [nested]
+  std::vector<OpenRealloc> open_;       // of all threads, oldest first
   std::size_t unannounced_ = 0;
   std::unordered_map<std::uint64_t, Slot> arenas_;  // by base: the ordinal of the request
   Slot arena_requests_ = 0;

@@ -1,4 +1,4 @@
-#include "core/record/slot_map.h"
+#include "core/record/address_slots.h"
 
 #include <utility>
 
@@ -11,9 +11,9 @@ std::size_t start_of(std::uint64_t key, std::size_t size) {
 
 }  // namespace
 
-SlotMap::SlotMap() : regions_(256) {}
+AddressSlots::AddressSlots() : regions_(256) {}
 
-SlotMap::Region SlotMap::find_region(std::uint64_t key) {
+AddressSlots::Region AddressSlots::find_region(std::uint64_t key) {
   if (2 * used_ >= regions_.size()) grow();
   std::size_t at = start_of(key, regions_.size());
   while (regions_[at].key != kNoKey && regions_[at].key != key)
@@ -26,7 +26,7 @@ SlotMap::Region SlotMap::find_region(std::uint64_t key) {
   return regions_[at];
 }
 
-void SlotMap::grow() {
+void AddressSlots::grow() {
   std::vector<Region> larger(regions_.size() * 2);
   for (const Region& region : regions_) {
     if (region.key == kNoKey) continue;

@@ -15,9 +15,9 @@
 
 namespace pymemlab {
 
-class SlotMap {
+class AddressSlots {
  public:
-  SlotMap();
+  AddressSlots();
 
   // The slot of the live block at `address`, which is then forgotten; kNoSlot if there is none.
   // An address that is no multiple of 8 is none of a block.

@@ -1,4 +1,4 @@
-#include "core/record/slot_map.h"
+#include "core/record/address_slots.h"
 
 #include <gtest/gtest.h>
 
@@ -9,31 +9,31 @@
 namespace pymemlab {
 namespace {
 
-TEST(SlotMap, ForgetsABlockWhenItIsTaken) {
-  SlotMap map;
+TEST(AddressSlots, ForgetsABlockWhenItIsTaken) {
+  AddressSlots map;
   EXPECT_EQ(map.put(0x7f0000001000, 5), kNoSlot);
   EXPECT_EQ(map.take(0x7f0000001000), 5u);
   EXPECT_EQ(map.take(0x7f0000001000), kNoSlot);
 }
 
-TEST(SlotMap, TellsWhoStoodThereBefore) {
-  SlotMap map;
+TEST(AddressSlots, TellsWhoStoodThereBefore) {
+  AddressSlots map;
   map.put(0x1000, 0);
   EXPECT_EQ(map.put(0x1000, 1), 0u);
   EXPECT_EQ(map.take(0x1000), 1u);
 }
 
-TEST(SlotMap, KnowsNoBlockAtAnOddAddress) {
-  SlotMap map;
+TEST(AddressSlots, KnowsNoBlockAtAnOddAddress) {
+  AddressSlots map;
   map.put(0x1000, 3);
   EXPECT_EQ(map.take(0x1004), kNoSlot);
   EXPECT_EQ(map.take(0x1000), 3u);
 }
 
-TEST(SlotMap, AgreesWithAnOrdinaryMapOverAddressesFarAndNear) {
+TEST(AddressSlots, AgreesWithAnOrdinaryMapOverAddressesFarAndNear) {
   constexpr std::uint64_t kSeed = 11;
   Random random(kSeed);
-  SlotMap map;
+  AddressSlots map;
   std::map<std::uint64_t, Slot> expected;
   for (Slot slot = 0; slot < 200000; ++slot) {
     // Some 600 regions all over the address space, so that the table grows and the recent ones
