@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/input_error.h"
+#include "core/trace/approximate.h"
 #include "core/trace/site_ranking.h"
 #include "core/trace/summary.h"
 #include "core/trace/trace_reader.h"
@@ -79,6 +80,7 @@ void print_origin(const TraceMetadata& metadata) {
     print_row("optional columns", fmt::format("{}", fmt::join(metadata.columns, ", ")));
   if (!metadata.unknown.empty())
     print_row("not known", fmt::format("{}", fmt::join(metadata.unknown, ", ")));
+  if (const auto why = approximation(metadata)) print_row("approximate", *why);
   const auto notes = metadata.extra.find("notes");
   if (notes == metadata.extra.end() || !notes->is_array()) return;
   for (const nlohmann::json& note : *notes)
@@ -278,6 +280,7 @@ int run_info(const InfoOptions& options) {
                                {"summary", to_json(summary)}};
     if (options.validate) document["validated"] = checked;
     if (ranking) document["sites"] = to_json(*ranking, options.top);
+    if (const auto why = approximation(trace.metadata())) document["approximate"] = *why;
     fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{}\n", trace.path());

@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,9 @@ struct RecordOptions {
   std::uint32_t checkpoint_every = 0;
   std::uint32_t site_depth = 0;
   bool all_processes = false;
+  bool start_paused = false;
+  std::optional<double> start_after_seconds;
+  std::optional<double> for_seconds;
 };
 
 // Named for the script if the command shows one, else for the command: python3 app.py →
@@ -42,6 +47,11 @@ bool names_folder(const std::string& output) {
   std::error_code unknown;
   return !output.empty() &&
          (output.back() == '/' || std::filesystem::is_directory(output, unknown));
+}
+
+std::optional<std::chrono::nanoseconds> duration(const std::optional<double>& seconds) {
+  if (!seconds) return std::nullopt;
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(*seconds * 1e9));
 }
 
 std::string size_text(std::uint64_t bytes) {
@@ -73,7 +83,11 @@ void report_missing_sites(const RecordedProcess& process) {
 }
 
 void report_process(const RecordedProcess& process) {
-  if (process.loss) fmt::print(stderr, "pymemlab: {}\n", *process.loss);
+  if (process.loss) {
+    fmt::print(stderr, "pymemlab: {}\n", *process.loss);
+  } else if (process.events == 0) {
+    fmt::print(stderr, "pymemlab: nothing was recorded: recording was never started\n");
+  }
   if (process.events == 0) return;
   fmt::print(stderr, "pymemlab: recorded {}: {}\n", figures(process), process.trace);
 }
@@ -110,12 +124,16 @@ int run_record(const RecordOptions& options) {
     throw InputError(
         "record: standard output belongs to the program that is recorded; name a file with -o");
   }
-  const RecordResult result = record({.command = options.command,
-                                      .output = output,
-                                      .all_processes = all_processes,
-                                      .checkpoints = options.checkpoint_every != 0,
-                                      .checkpoint_every = options.checkpoint_every,
-                                      .site_depth = options.site_depth});
+  const RecordResult result =
+      record({.command = options.command,
+              .output = output,
+              .all_processes = all_processes,
+              .schedule = {.start_paused = options.start_paused,
+                           .start_after = duration(options.start_after_seconds),
+                           .stop_after = duration(options.for_seconds)},
+              .checkpoints = options.checkpoint_every != 0,
+              .checkpoint_every = options.checkpoint_every,
+              .site_depth = options.site_depth});
   if (result.hooked) {
     if (options.site_depth != 0)
       for (const RecordedProcess& process : result.processes) report_missing_sites(process);
@@ -144,6 +162,18 @@ std::function<int()> declare_record(CLI::App& app) {
   app.add_flag("--all-processes", options->all_processes,
                "Record every process of the tree, not only the first Python, each into a trace of "
                "its own in the folder that -o names");
+  constexpr double kMostSeconds = 1e9;
+  auto* paused = app.add_flag("--start-paused", options->start_paused,
+                              "Record nothing until this process is sent SIGUSR1; SIGUSR2 stops, "
+                              "SIGUSR1 goes on");
+  app.add_option("--start-after", options->start_after_seconds,
+                 "Record nothing in the first seconds of the command")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, kMostSeconds))
+      ->excludes(paused);
+  app.add_option("--for", options->for_seconds, "Stop so long after recording started")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, kMostSeconds));
   app.add_option(
          "--checkpoints", options->checkpoint_every,
          "Keep the interpreter's own statistics, at every Nth arena request and at its end, "

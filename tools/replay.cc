@@ -15,6 +15,7 @@
 #include "core/pymem/profile.h"
 #include "core/replay/recorded_geometry.h"
 #include "core/report/results.h"
+#include "core/trace/approximate.h"
 #include "core/trace/trace_reader.h"
 #include "tools/build_info.h"
 #include "tools/shipped_traces.h"
@@ -96,7 +97,9 @@ nlohmann::ordered_json summary_of(const MeasuredTrace& trace) {
                                  {"source", trace.metadata.source},
                                  {"python", nullptr},
                                  {"pythonmalloc", nullptr},
-                                 {"damage", nullptr}};
+                                 {"damage", nullptr},
+                                 {"approximate", nullptr}};
+  if (const auto why = approximation(trace.metadata)) json["approximate"] = *why;
   if (trace.metadata.python) json["python"] = trace.metadata.python->version;
   if (trace.metadata.pythonmalloc) json["pythonmalloc"] = *trace.metadata.pythonmalloc;
   if (trace.damage) json["damage"] = *trace.damage;
@@ -154,6 +157,8 @@ int run_replay(const ReplayOptions& options) {
     traces.push_back(survey_trace(path));
     summaries.push_back(summary_of(traces.back()));
     if (traces.back().damage) fmt::print(stderr, "pymemlab: warning: {}\n", *traces.back().damage);
+    if (const auto why = approximation(traces.back().metadata))
+      fmt::print(stderr, "pymemlab: warning: {}: {}\n", path, *why);
   }
   RunContext context{.machine = describe_machine(),
                      .version = kVersion,

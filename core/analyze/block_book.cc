@@ -75,9 +75,9 @@ void BlockBook::release(std::uint64_t number, const Operation& operation) {
   block.freed = number;
 }
 
-// In a recording a raw block from before the recorder was in place is unknown too.
 void BlockBook::note_unknown(std::uint64_t number, const Operation& operation) {
-  const bool may_be_older = recorded_ && operation.domain == Domain::raw;
+  const bool may_be_older =
+      unseen_ == Unseen::any || (unseen_ == Unseen::raw && operation.domain == Domain::raw);
   note(FindingKind::unknown_block, !may_be_older, number, operation);
 }
 

@@ -13,9 +13,14 @@ namespace pymemlab {
 
 class BlockBook {
  public:
-  // `recorded`: by our recorder, which may have missed raw blocks from before it was in place.
+  // Which blocks the trace may not have seen being allocated.
+  enum class Unseen : std::uint8_t {
+    none,
+    raw,  // our recorder may have missed those from before it was in place
+    any,  // it was not on all the time
+  };
   // At most `limit` findings of each kind are kept.
-  BlockBook(bool recorded, std::size_t limit) noexcept : recorded_(recorded), limit_(limit) {}
+  BlockBook(Unseen unseen, std::size_t limit) noexcept : unseen_(unseen), limit_(limit) {}
 
   // REQUIRES: events come in order, with the slots a TraceReader gave them.
   void take(std::uint64_t number, const Operation& operation) {
@@ -55,7 +60,7 @@ class BlockBook {
             const Block* block = nullptr);
   void note_unknown(std::uint64_t number, const Operation& operation);
 
-  bool recorded_;
+  Unseen unseen_;
   std::size_t limit_;
   std::vector<Block> blocks_;  // by slot
   std::array<FindingCount, kFindingKinds> counts_{};

@@ -7,6 +7,7 @@
 #include "core/analyze/misuse_replay.h"
 #include "core/pymem/configuration.h"
 #include "core/replay/recorded_geometry.h"
+#include "core/trace/approximate.h"
 #include "core/trace/trace_reader.h"
 
 namespace pymemlab {
@@ -58,6 +59,12 @@ void judge(const std::string& path, const Behaviour& behaviour, const Configurat
   }
 }
 
+BlockBook::Unseen unseen_blocks(const TraceMetadata& metadata) {
+  if (metadata.source != "record") return BlockBook::Unseen::none;
+  return lacks(metadata, kUnknownStart) || lacks(metadata, kUnknownPauses) ? BlockBook::Unseen::any
+                                                                           : BlockBook::Unseen::raw;
+}
+
 // An address inside a block is no block from before a recording, whatever the domain.
 void convict_inner_pointers(CheckReport& report) {
   for (Finding& finding : report.findings) {
@@ -84,7 +91,8 @@ void tell_sites(const SiteTable& sites, CheckReport& report) {
 CheckReport check_trace(const std::string& path, const CheckOptions& options) {
   TraceReader trace = TraceReader::open(path, {.sites = true});
   const Behaviour judged_by = behaviour(trace.metadata(), options.profile);
-  BlockBook book(trace.metadata().source == "record", options.limit);
+  const BlockBook::Unseen unseen = unseen_blocks(trace.metadata());
+  BlockBook book(unseen, options.limit);
   CheckReport report{.path = path, .profile = std::string(judged_by.profile->name)};
   EventBatch batch;
   Operation operation;
@@ -98,7 +106,7 @@ CheckReport check_trace(const std::string& path, const CheckOptions& options) {
   report.digest = trace.digest();
   report.damage = trace.damage();
   find_inner_pointers(path, report.findings);
-  convict_inner_pointers(report);
+  if (unseen != BlockBook::Unseen::any) convict_inner_pointers(report);
   for (const std::string_view configuration : kJudges) {
     judge(path, judged_by, configuration_for(configuration, *judged_by.profile), report.findings);
   }

@@ -9,6 +9,7 @@
 #include "core/base/input_error.h"
 #include "core/replay/recorded_geometry.h"
 #include "core/replay/replay_feed.h"
+#include "core/trace/approximate.h"
 #include "core/trace/edits/trace_edits.h"
 #include "core/trace/trace_reader.h"
 
@@ -42,6 +43,8 @@ RecordedRun describe(const std::string& path, const std::string& profile_name) {
         "{}: is part of a recording: what its allocator had free at the start, or what "
         "other threads did, is missing, and placements depend on it; verify the whole",
         path);
+  if (const auto why = approximation(metadata))
+    throw InputError("{}: {}; verify a recording that holds all", path, *why);
   RecordedRun run;
   run.profile = profile_name.empty() ? &profile_of_version(metadata.python->version)
                                      : &profile_named(profile_name);

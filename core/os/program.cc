@@ -26,6 +26,7 @@ constexpr std::array kForwardedSignals = {SIGTERM, SIGHUP};
 // The program that runs, for the handlers. 0: none.
 std::atomic<int> g_running = 0;
 std::atomic<bool> g_told_to_stop = false;
+std::atomic<Program::Wish> g_wish = Program::Wish::none;
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 void note_signal(int) { g_told_to_stop = g_running == 0; }
@@ -36,6 +37,10 @@ void forward_signal(int signal) {
   if (running != 0) kill(running, signal);
   g_told_to_stop = running == 0;
   errno = saved;
+}
+
+void note_wish(int signal) {
+  g_wish = signal == SIGUSR1 ? Program::Wish::start : Program::Wish::stop;
 }
 
 // What was ignored stays ignored: the caller (nohup) wanted it so.
@@ -111,6 +116,7 @@ Program Program::start(const std::vector<std::string>& command, const Variables&
     g_running = id;
     for (const int signal : kSharedSignals) handle(signal, note_signal);
     for (const int signal : kForwardedSignals) handle(signal, forward_signal);
+    for (const int signal : {SIGUSR1, SIGUSR2}) handle(signal, note_wish);
   }
   sigprocmask(SIG_SETMASK, &before, nullptr);
   Program program(id > 0 ? id : 0);
@@ -139,6 +145,8 @@ std::optional<ExitStatus> Program::ended() {
 }
 
 bool Program::told_to_stop() noexcept { return g_told_to_stop; }
+
+Program::Wish Program::take_wish() noexcept { return g_wish.exchange(Wish::none); }
 
 CapturedOutput run_quietly(const std::vector<std::string>& command) {
   std::vector<std::string> arguments = command;

@@ -39,6 +39,10 @@ class Program {
   [[nodiscard]] int id() const noexcept { return id_; }
   // How it ended, or nothing while it runs.
   [[nodiscard]] std::optional<ExitStatus> ended();
+  // What SIGUSR1 (start) and SIGUSR2 (stop) asked of this process since the last call; the later
+  // one counts.
+  enum class Wish : std::uint8_t { none, start, stop };
+  [[nodiscard]] static Wish take_wish() noexcept;
   // Whether a request to end came when the program had ended already.
   [[nodiscard]] static bool told_to_stop() noexcept;
 

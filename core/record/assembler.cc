@@ -90,6 +90,7 @@ void Assembler::take_one(const Call& call) {
     case ring::Kind::arena_free: return release_arena(call);
     case ring::Kind::statistics: return take_statistics(call);
     case ring::Kind::fork: return take_fork(call);
+    case ring::Kind::resume: return take_gap();
     case ring::Kind::site:
     case ring::Kind::new_site:
     case ring::Kind::wide: return;
@@ -124,6 +125,7 @@ void Assembler::announce_others(std::uint32_t thread) {
 
 void Assembler::allocate(const Call& call, EventKind kind) {
   switch_to(call);
+  if (has_gaps_) close_former(call);
   const bool failed = call.address == 0;
   const Slot slot = writer_.append({.kind = kind,
                                     .domain = call.domain,
@@ -167,6 +169,7 @@ void Assembler::end_realloc(const Call& call) {
   open_.erase(std::next(found).base());
   if (!open.announced) --unannounced_;
   switch_to(call);
+  if (has_gaps_) close_former(call);
   Operation operation = {.kind = EventKind::realloc,
                          .domain = call.domain,
                          .nested = call.nested,
@@ -200,7 +203,14 @@ void Assembler::take_statistics(const Call& call) {
 void Assembler::take_fork(const Call& call) {
   switch_to(call);
   writer_.mark("fork");
-  if (!at_fork_) return;
+  if (at_fork_) at_fork_(static_cast<std::uint32_t>(call.size), fork_point(call));
+}
+
+Assembler::ForkPoint Assembler::fork_point(const ring::Record& record) {
+  return fork_point(decode(record));
+}
+
+Assembler::ForkPoint Assembler::fork_point(const Call& call) {
   ForkPoint point;
   point.events = writer_.events();
   point.threads.numbers = {threads_.of(call.thread)};
@@ -208,7 +218,23 @@ void Assembler::take_fork(const Call& call) {
   point.interpreters = interpreters_;
   point.sites = sites_;
   point.shown = shown_;
-  at_fork_(static_cast<std::uint32_t>(call.size), point);
+  return point;
+}
+
+void Assembler::take_gap() noexcept {
+  has_gaps_ = true;
+  open_.clear();
+  unannounced_ = 0;
+}
+
+void Assembler::close_former(const Call& call) {
+  if (call.address == 0) return;
+  const Slot slot = layers_[call.nested].take(call.address);
+  if (slot == kNoSlot) return;
+  writer_.append({.kind = EventKind::free,
+                  .domain = writer_.domain_of(slot),
+                  .nested = call.nested,
+                  .slot = slot});
 }
 
 void Assembler::take_site(const Call& call) {

@@ -71,6 +71,12 @@ class Assembler {
   // Throws InputError when the trace cannot be written.
   void take(std::span<const ring::Record> records);
 
+  // Requests are missing here. What had been begun will not be seen to end, and a block whose
+  // address is handed out again was freed meanwhile: its free is put into the trace just before.
+  void take_gap() noexcept;
+  // Where a child that `record` tells of goes on from, if the trace ends here.
+  [[nodiscard]] ForkPoint fork_point(const ring::Record& record);
+
   // Blocks handed out at an address whose former block was never seen to be freed.
   [[nodiscard]] std::uint64_t missed_frees() const noexcept { return missed_frees_; }
   // Frees and reallocs of blocks never seen.
@@ -121,6 +127,8 @@ class Assembler {
   void take_arena(const Call& call);
   void release_arena(const Call& call);
 
+  ForkPoint fork_point(const Call& call);
+  void close_former(const Call& call);
   Slot take_slot(const Call& call);
   void put_slot(const Call& call, Slot slot);
   void observe(const Call& call) noexcept;
@@ -142,6 +150,7 @@ class Assembler {
   std::size_t wide_missing_ = 0;
   std::vector<std::uint64_t> wide_values_;
 
+  bool has_gaps_ = false;
   std::uint64_t missed_frees_ = 0;
   std::uint64_t unknown_blocks_ = 0;
   Shown shown_;

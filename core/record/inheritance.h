@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/record/assembler.h"
+#include "core/record/pauses.h"
 #include "core/trace/trace_writer.h"
 
 namespace pymemlab {
@@ -20,6 +21,7 @@ namespace pymemlab {
 struct RecordedFork {
   std::string trace;  // path
   Assembler::ForkPoint point;
+  Pauses pauses = {};  // of the parent, up to here
 };
 
 // The forks of all processes of a tree. Threads: any may call anything.

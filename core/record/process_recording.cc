@@ -58,13 +58,17 @@ std::vector<std::string> command_of(const ring::Header& header) {
 
 ProcessRecording::ProcessRecording(const RecordRequest& request, std::string started,
                                    RecordedForks& forks, std::unique_ptr<RingReader> ring,
-                                   std::string path)
+                                   std::string path, bool paused)
     : request_(request),
       started_(std::move(started)),
       forks_(forks),
       ring_(std::move(ring)),
       path_(std::move(path)),
-      process_(static_cast<int>(ring_->header().owner)) {}
+      process_(static_cast<int>(ring_->header().owner)),
+      pauses_(paused),
+      wants_pause_(paused) {
+  ring_->set_paused(paused);
+}
 
 template <typename Write>
 void ProcessRecording::unless_failed(Write write) {
@@ -81,6 +85,7 @@ void ProcessRecording::run() {
   microseconds nap = kShortestNap;
   for (;;) {
     const bool ended = stopped_.load() || process_.has_ended();
+    pause_or_go_on();
     if (drain() != 0) {
       nap = kShortestNap;
     } else if (ended) {
@@ -102,11 +107,67 @@ std::size_t ProcessRecording::drain() {
   for (int round = 0; round < kRounds; ++round) {
     const std::span<const ring::Record> records = ring_->committed();
     if (records.empty()) break;
-    unless_failed([&] { trace_->assembler.take(records); });
+    unless_failed([&] { pauses_.paused() ? pass_over(records) : trace_->assembler.take(records); });
     ring_->release(records.size());
     total += records.size();
   }
   return total;
+}
+
+// The cut is here, whatever the process has written by the time it sees the wish.
+void ProcessRecording::pause_or_go_on() {
+  if (wants_pause_.load() == pauses_.paused()) return;
+  if (!pauses_.paused()) {
+    ring_->set_paused(true);
+    pauses_.begin();
+    takes_values_ = true;
+    unless_failed([&] {
+      trace_->writer.mark("recording paused");
+      trace_->writer.flush_chunk();
+    });
+  } else {
+    // What the process wrote in the pause is passed over first.
+    pass_over_what_is_there();
+    ring_->set_paused(false);
+    go_on();
+  }
+}
+
+// Not more than the ring holds: a process whose hooks could not be replaced goes on writing.
+void ProcessRecording::pass_over_what_is_there() {
+  for (std::size_t passed = 0; passed < ring::kRecords;) {
+    const std::size_t records = drain();
+    if (records == 0) return;
+    passed += records;
+  }
+}
+
+void ProcessRecording::go_on() {
+  const char* const mark = pauses_.has_started() ? "recording resumed" : "recording started";
+  const std::vector<ring::Record> arenas = pauses_.end();
+  unless_failed([&] {
+    trace_->assembler.take_gap();
+    trace_->assembler.take(arenas);
+    trace_->writer.mark(mark);
+  });
+}
+
+void ProcessRecording::pass_over(std::span<const ring::Record> records) {
+  for (const ring::Record& record : records) {
+    const auto kind = static_cast<ring::Kind>(record.what & 15u);
+    // Sites are told once only, and a thread's when it changes.
+    const bool of_site = kind == ring::Kind::site || kind == ring::Kind::new_site ||
+                         (kind == ring::Kind::wide && takes_values_);
+    takes_values_ = of_site;
+    if (of_site) {
+      trace_->assembler.take({&record, 1});
+    } else if (kind == ring::Kind::arena_alloc || kind == ring::Kind::arena_free) {
+      pauses_.keep_arena(record);
+    } else if (kind == ring::Kind::fork) {
+      const auto number = static_cast<std::uint32_t>(record.what >> ring::kSizeShift);
+      keep_fork(number, trace_->assembler.fork_point(record));
+    }
+  }
 }
 
 void ProcessRecording::write_chunk_if_due() {
@@ -131,7 +192,12 @@ void ProcessRecording::begin_trace() {
     TraceWriterOptions options = request_.writer;
     options.sites = ring_->header().tells_sites != 0;
     trace_.emplace(TraceWriter::create(path_, first_metadata(), options));
-    if (origin_) inherit(*origin_, trace_->writer, trace_->assembler);
+    if (origin_) {
+      inherit(*origin_, trace_->writer, trace_->assembler);
+      pauses_ = origin_->pauses;
+      // The pause has ended between the fork and the child's first request.
+      if (pauses_.paused() && !wants_pause_.load()) go_on();
+    }
     trace_->assembler.at_forks([this](std::uint32_t number, const Assembler::ForkPoint& point) {
       keep_fork(number, point);
     });
@@ -141,7 +207,7 @@ void ProcessRecording::begin_trace() {
 // The child's recording reads the file up to here.
 void ProcessRecording::keep_fork(std::uint32_t number, const Assembler::ForkPoint& point) {
   trace_->writer.flush_chunk();
-  forks_.add(ring_->header().serial, number, {.trace = path_, .point = point});
+  forks_.add(ring_->header().serial, number, {.trace = path_, .point = point, .pauses = pauses_});
 }
 
 TraceMetadata ProcessRecording::first_metadata() {
@@ -156,6 +222,7 @@ TraceMetadata ProcessRecording::first_metadata() {
   if (header.has_pythonmalloc != 0) metadata.pythonmalloc = header.pythonmalloc;
   metadata.extra["python_build"] = header.python;
   if (request_.all_processes) metadata.parent = header.parent;
+  pauses_.describe(metadata);
   if (origin_) {
     metadata.extra["parent_trace"] = std::filesystem::path(origin_->trace).filename().string();
     metadata.extra["parent_events"] = origin_->point.events;
@@ -181,6 +248,7 @@ void ProcessRecording::note_end(const std::optional<ExitStatus>& exit) {
     metadata.extra["exit_status"] = exit->code;
     if (exit->signal != 0) metadata.extra["exit_signal"] = exit->signal;
   }
+  pauses_.describe(metadata);
   if (is_cut())
     trace_->writer.mark(fmt::format("recording stopped at event {}", trace_->writer.events()));
 }

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/os/program.h"
 #include "core/record/assembler.h"
 #include "core/record/inheritance.h"
+#include "core/record/pauses.h"
 #include "core/record/recorder.h"
 #include "core/record/ring_reader.h"
 
@@ -18,9 +20,10 @@ namespace pymemlab {
 
 class ProcessRecording {
  public:
-  // `started`: when the command was, as the metadata say it. All three must outlive this object.
+  // `started`: when the command was, as the metadata say it. `paused`: nothing is to be recorded
+  // for now. `request` and `forks` must outlive this object.
   ProcessRecording(const RecordRequest& request, std::string started, RecordedForks& forks,
-                   std::unique_ptr<RingReader> ring, std::string path);
+                   std::unique_ptr<RingReader> ring, std::string path, bool paused);
 
   [[nodiscard]] int pid() const noexcept { return process_.id(); }
 
@@ -30,6 +33,8 @@ class ProcessRecording {
   // The process will make no more events: another program is in its place, or the recording is to
   // end. Threads: any.
   void stop() noexcept { stopped_.store(true); }
+  // Whether what the process requests is to be recorded. Threads: any.
+  void set_paused(bool paused) noexcept { wants_pause_.store(paused); }
   [[nodiscard]] bool has_run() const noexcept { return has_run_.load(); }
   // Its ring is full and nobody reads, so that recording ended. Threads: any.
   [[nodiscard]] bool is_cut() const noexcept {
@@ -45,6 +50,11 @@ class ProcessRecording {
   // What the ring holds now; returns how many records that was.
   std::size_t drain();
   void begin_trace();
+  void pause_or_go_on();
+  void pass_over_what_is_there();
+  void go_on();
+  // In a pause arenas, forks and sites are all that counts.
+  void pass_over(std::span<const ring::Record> records);
   void write_chunk_if_due();
   void keep_fork(std::uint32_t number, const Assembler::ForkPoint& point);
   [[nodiscard]] TraceMetadata first_metadata();
@@ -73,6 +83,9 @@ class ProcessRecording {
   std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
   std::uint64_t events_flushed_ = 0;
   std::optional<std::string> failure_;
+  Pauses pauses_;
+  bool takes_values_ = false;  // in a pause: of an event before it, or of a site
+  std::atomic<bool> wants_pause_;
   std::atomic<bool> stopped_ = false;
   std::atomic<bool> has_run_ = false;
 };

@@ -45,12 +45,17 @@ struct Recorded {
 class Recorder {
  public:
   Recorder(const RecordRequest& request, RingTable& table, Program& program)
-      : request_(request), table_(table), program_(program), started_(utc_now()) {}
+      : request_(request),
+        table_(table),
+        program_(program),
+        started_(utc_now()),
+        schedule_(request.schedule, Schedule::Clock::now()) {}
 
   void run();
   [[nodiscard]] RecordResult result();
 
  private:
+  void pause_or_go_on();
   void meet_processes();
   void finish_ended();
   void finish(Recorded& recorded);
@@ -61,6 +66,7 @@ class Recorder {
   RingTable& table_;
   Program& program_;
   std::string started_;
+  Schedule schedule_;
   RecordedForks forks_;
   TraceNames names_;
   std::vector<std::unique_ptr<Recorded>> all_;
@@ -70,6 +76,7 @@ void Recorder::run() {
   for (;;) {
     // Asked before looking for processes: one that started before the last one ended is found.
     const bool over = is_over();
+    pause_or_go_on();
     const std::size_t known = all_.size();
     meet_processes();
     if (over && all_.size() == known) break;
@@ -80,6 +87,12 @@ void Recorder::run() {
     recorded->recording->stop();
     finish(*recorded);
   }
+}
+
+void Recorder::pause_or_go_on() {
+  if (!schedule_.changes(Schedule::Clock::now())) return;
+  table_.set_paused(schedule_.paused());
+  for (const auto& recorded : all_) recorded->recording->set_paused(schedule_.paused());
 }
 
 void Recorder::meet_processes() {
@@ -94,8 +107,8 @@ void Recorder::meet_processes() {
                                                        names_.next(pid, command_of(ring->header())))
                                                           .string()
                                                     : request_.output;
-    all_.push_back(std::make_unique<Recorded>(
-        std::make_unique<ProcessRecording>(request_, started_, forks_, std::move(ring), path)));
+    all_.push_back(std::make_unique<Recorded>(std::make_unique<ProcessRecording>(
+        request_, started_, forks_, std::move(ring), path, schedule_.paused())));
   }
 }
 
@@ -197,6 +210,7 @@ RecordResult record(const RecordRequest& request) {
   RecordResult result;
   try {
     RingTable table({.follow_tree = request.all_processes,
+                     .paused = request.schedule.begins_paused(),
                      .checkpoints = request.checkpoints,
                      .checkpoint_every = request.checkpoint_every,
                      .site_depth = request.site_depth});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/os/program.h"
+#include "core/record/schedule.h"
 #include "core/trace/trace_writer.h"
 
 namespace pymemlab {
@@ -18,6 +19,7 @@ struct RecordRequest {
   std::string output;                // a file; a folder if all processes are recorded
   bool all_processes = false;        // each in a trace of its own; otherwise the first
   TraceWriterOptions writer = {.addresses = true};
+  ScheduleRequest schedule = {};
   bool checkpoints = false;            // the interpreter's own statistics at its end
   std::uint32_t checkpoint_every = 0;  // and at every Nth arena request; 0: at none
   std::uint32_t site_depth = 0;        // lines of Python that each block is recorded with

@@ -19,6 +19,8 @@ class RingReader {
   [[nodiscard]] int descriptor() const noexcept { return file_.descriptor(); }
   // Once the agent has it.
   void close_descriptor() noexcept { file_ = MemoryFile::adopt(-1); }
+  // Whether requests need not be recorded for now. Threads: any.
+  void set_paused(bool paused) noexcept { header_->paused.store(paused ? 1 : 0); }
   [[nodiscard]] const ring::Header& header() const noexcept { return *header_; }
 
   // Committed records that have not been released, adjacent in memory, in order. May be fewer than

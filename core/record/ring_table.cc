@@ -39,8 +39,16 @@ std::string RingTable::variable(const std::string& component) const {
 
 void RingTable::offer(std::size_t seat) {
   rings_[seat] = std::make_unique<RingReader>(++serial_);
+  rings_[seat]->set_paused(options_.paused);
   table_->seats[seat].descriptor.store(rings_[seat]->descriptor());
   table_->seats[seat].owner.store(ring::Seat::kOffered);
+}
+
+void RingTable::set_paused(bool paused) noexcept {
+  options_.paused = paused;
+  for (const auto& ring : rings_) {
+    if (ring != nullptr) ring->set_paused(paused);
+  }
 }
 
 // With no descriptor or memory left for another ring the seats stay closed for now; a process that

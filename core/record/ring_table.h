@@ -17,6 +17,7 @@ namespace pymemlab {
 
 struct RingTableOptions {
   bool follow_tree = false;  // a ring for every process; otherwise one, for the first
+  bool paused = false;       // of the rings on offer
   bool checkpoints = false;
   std::uint32_t checkpoint_every = 0;
   std::uint32_t site_depth = 0;
@@ -33,6 +34,8 @@ class RingTable {
   // The rings that were taken since the last call, by processes that have said who they are; others
   // go on offer in their place.
   [[nodiscard]] std::vector<std::unique_ptr<RingReader>> taken();
+  // Of the rings on offer, now and later.
+  void set_paused(bool paused) noexcept;
   // Processes that found no ring and run unrecorded.
   [[nodiscard]] std::uint32_t turned_away() const noexcept { return table_->turned_away.load(); }
 

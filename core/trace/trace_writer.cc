@@ -32,6 +32,7 @@ class TraceWriter::Impl {
   [[nodiscard]] SiteNumber sites() const noexcept { return sites_; }
   TraceMetadata& metadata() noexcept { return metadata_; }
   [[nodiscard]] std::uint64_t events() const noexcept { return first_event_ + encoder_.size(); }
+  [[nodiscard]] Domain domain_of(Slot slot) const noexcept { return blocks_[slot].domain; }
   [[nodiscard]] Slot slots() const noexcept { return slots_.used(); }
   void flush_chunk();
   void finish();
@@ -389,6 +390,7 @@ void TraceWriter::add_sites(const SiteTable& table) {
 SiteNumber TraceWriter::sites() const noexcept { return impl_->sites(); }
 TraceMetadata& TraceWriter::metadata() noexcept { return impl_->metadata(); }
 std::uint64_t TraceWriter::events() const noexcept { return impl_->events(); }
+Domain TraceWriter::domain_of(Slot slot) const noexcept { return impl_->domain_of(slot); }
 Slot TraceWriter::slots() const noexcept { return impl_->slots(); }
 void TraceWriter::flush_chunk() { impl_->flush_chunk(); }
 void TraceWriter::finish() { impl_->finish(); }

@@ -64,6 +64,8 @@ class TraceWriter {
   // stands here at the end replaces what the head of the file says.
   TraceMetadata& metadata() noexcept;
   [[nodiscard]] std::uint64_t events() const noexcept;
+  // That gave the newest block of the slot, or resized it last. REQUIRES: slot < slots().
+  [[nodiscard]] Domain domain_of(Slot slot) const noexcept;
   // Slots handed out so far: all are below it.
   [[nodiscard]] Slot slots() const noexcept;
 

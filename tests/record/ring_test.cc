@@ -205,6 +205,40 @@ TEST(Ring, SeesTheOwnersLastMoveWhenTheCursorIsTakenFromIt) {
       testing::ExitedWithCode(0), "");
 }
 
+// It goes on writing until the agent has taken its hooks away.
+TEST(Ring, LooksForAPauseEveryFewThousandEventsOfObjects) {
+  EXPECT_EXIT(
+      {
+        Story story;
+        static int looks = 0;
+        agent::at_pauses([]() noexcept { ++looks; });
+        constexpr auto kObject = std::uint64_t{2} << ring::kDomainShift;
+        const auto emit = [&](int events) {
+          for (int i = 0; i < events; ++i) {
+            agent::emit(kObject, nullptr);
+            story.take();
+          }
+        };
+        emit(100'000);
+        bool well = looks == 0;
+        story.reader().set_paused(true);
+        emit(20'000);
+        well = well && looks > 0;
+        for (int i = 0; i < 20'000; ++i) {
+          const int before = looks;
+          Story::emit(1);  // of raw
+          story.take();
+          well = well && looks == before;
+        }
+        story.reader().set_paused(false);
+        emit(1000);
+        const int before = looks;
+        emit(100'000);
+        tell(well && looks == before);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(Ring, IsNotWrittenToByAForkedChild) {
   EXPECT_EXIT(
       {

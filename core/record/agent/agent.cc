@@ -52,8 +52,10 @@ void tell_facts(ring::Header& header) noexcept {
 ring::Header* claim() noexcept {
   const bool is_first = table() == nullptr;
   if (open_table() == nullptr) return nullptr;
-  if (g_ring != nullptr) leave_ring(g_ring);
+  ring::Header* const parents = g_ring;
   g_ring = take_ring();
+  obey_pauses(g_ring == nullptr ? nullptr : &g_ring->paused);
+  if (parents != nullptr) leave_ring(parents);
   if (g_ring == nullptr) return nullptr;
   tell_facts(*g_ring);
   if (is_first && table()->takes_checkpoints != 0)

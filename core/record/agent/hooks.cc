@@ -27,6 +27,10 @@ ArenaRecord g_arena;
 void* g_first_interpreter;
 std::atomic<bool> g_has_several;
 std::atomic<bool> g_settled;
+constinit const std::atomic<std::uint32_t> g_for_good = 1;
+// Whether the collector has paused recording, and whether we have left out requests since.
+constinit const std::atomic<std::uint32_t>* g_paused = &g_for_good;
+std::atomic<bool> g_stands_by;
 
 constexpr std::uint64_t head(Kind kind, unsigned domain, std::uint64_t size) noexcept {
   return static_cast<std::uint64_t>(kind) | domain << ring::kDomainShift | size << ring::kSizeShift;
@@ -129,12 +133,64 @@ struct Hook {
   }
 };
 
+void leave_standby() noexcept;
+
+// What stands in a hook's place during a pause, with the same context: it passes requests on and
+// tells nobody. The end of a pause shows in mem and obj, whose callers hold the GIL; raw follows
+// them, so that no request is recorded as the program's own that an unrecorded one has made. If it
+// could not be replaced, as somebody stands in front, it does as the hook would.
+template <unsigned kDomain>
+struct Standby {
+  static bool passes() noexcept {
+    if (kDomain == kRaw) return g_stands_by.load(std::memory_order_relaxed);
+    return g_paused->load(std::memory_order_relaxed) != 0;
+  }
+  static const AllocatorRecord& inner(void* ctx) noexcept {
+    return *static_cast<const AllocatorRecord*>(ctx);
+  }
+  // Out of line, so that passing on takes seven instructions.
+  template <auto kHook, typename... Arguments>
+  [[gnu::noinline]] static auto go_on(Arguments... arguments) {
+    if (kDomain != kRaw && g_stands_by.load(std::memory_order_relaxed)) leave_standby();
+    return kHook(arguments...);
+  }
+
+  static void* malloc(void* ctx, std::size_t size) {
+    if (!passes()) return go_on<Hook<kDomain>::malloc>(ctx, size);
+    return inner(ctx).malloc(inner(ctx).ctx, size);
+  }
+  static void* calloc(void* ctx, std::size_t count, std::size_t size) {
+    if (!passes()) return go_on<Hook<kDomain>::calloc>(ctx, count, size);
+    return inner(ctx).calloc(inner(ctx).ctx, count, size);
+  }
+  static void* realloc(void* ctx, void* block, std::size_t size) {
+    if (!passes()) return go_on<Hook<kDomain>::realloc>(ctx, block, size);
+    return inner(ctx).realloc(inner(ctx).ctx, block, size);
+  }
+  static void free(void* ctx, void* block) {
+    if (!passes()) return go_on<Hook<kDomain>::free>(ctx, block);
+    inner(ctx).free(inner(ctx).ctx, block);
+  }
+
+  static AllocatorRecord record(AllocatorRecord* inner) noexcept {
+    return {inner, malloc, calloc, realloc, free};
+  }
+};
+
 void* arena_alloc(void* ctx, std::size_t size) {
   restore_hooks();
   look_for_interpreters();
-  before_arena_request((t_thread.what & ring::kDepthMask) != 0);
+  const bool stands_by = g_stands_by.load(std::memory_order_relaxed);
+  if (!stands_by) before_arena_request((t_thread.what & ring::kDepthMask) != 0);
   void* arena = g_arena.alloc(ctx, size);
-  emit_sized(Kind::arena_alloc, 0, size, arena);
+  // Nobody has counted the depth; the interpreter's data stack grows by 16 KiB.
+  constexpr std::size_t kLeastArenaBytes = 256 * 1024;
+  if (stands_by && size >= kLeastArenaBytes) {
+    const Inside inside;
+    emit_sized(Kind::arena_alloc, 0, size, arena);
+  } else {
+    emit_sized(Kind::arena_alloc, 0, size, arena);
+  }
   return arena;
 }
 
@@ -162,6 +218,29 @@ bool is_ours(int domain) noexcept {
   return current.ctx == &latest.inner[static_cast<std::size_t>(domain)];
 }
 
+// Of `ours` those take the place of what is there for which that is ours too. A thread that reads
+// raw's record meanwhile finds one function or the other, each with its context.
+void replace_ours(std::array<AllocatorRecord, kDomains> ours) noexcept {
+  for (int domain = 0; domain < kDomains; ++domain) {
+    if (is_ours(domain)) g_api.set_allocator(domain, &ours[static_cast<std::size_t>(domain)]);
+  }
+}
+
+void enter_standby() noexcept {
+  if (g_stands_by.exchange(true)) return;
+  auto& inner = g_installed[g_installations - 1].inner;
+  replace_ours({Standby<kRaw>::record(&inner[kRaw]), Standby<kMem>::record(&inner[kMem]),
+                Standby<kObj>::record(&inner[kObj])});
+}
+
+void leave_standby() noexcept {
+  emit(static_cast<std::uint64_t>(Kind::resume), nullptr);
+  g_stands_by.store(false);
+  auto& inner = g_installed[g_installations - 1].inner;
+  replace_ours({Hook<kRaw>::record(&inner[kRaw]), Hook<kMem>::record(&inner[kMem]),
+                Hook<kObj>::record(&inner[kObj])});
+}
+
 }  // namespace
 
 void install_hooks(const PythonApi& api) noexcept {
@@ -170,6 +249,11 @@ void install_hooks(const PythonApi& api) noexcept {
   g_api.get_arena_allocator(&g_arena);
   ArenaRecord ours = {g_arena.ctx, arena_alloc, arena_free};
   g_api.set_arena_allocator(&ours);
+  at_pauses(enter_standby);
+}
+
+void obey_pauses(const std::atomic<std::uint32_t>* paused) noexcept {
+  g_paused = paused == nullptr ? &g_for_good : paused;
 }
 
 const AllocatorRecord& below_object_hook() noexcept {

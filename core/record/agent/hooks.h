@@ -2,6 +2,9 @@
 // when the interpreter's own start-up has put its configuration in their place.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+
 #include "core/record/agent/python_api.h"
 
 namespace pymemlab::agent {
@@ -14,6 +17,10 @@ void install_hooks(const PythonApi& api) noexcept;
 // interpreter then has just applied PYTHONMALLOC or -X dev. Later, and when only raw has changed
 // (which start-up does for short windows), whoever replaced a hook wants it so.
 void restore_hooks() noexcept;
+
+// From here on the collector says there when to record and when to stand by; null: stand by for
+// good. REQUIRES: what was there before stays readable until this returns.
+void obey_pauses(const std::atomic<std::uint32_t>* paused) noexcept;
 
 // What the latest hook of the obj domain calls: pymalloc, malloc, or a debug hook around either.
 // REQUIRES: are_hooks_installed().

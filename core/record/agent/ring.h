@@ -75,6 +75,7 @@ enum class Kind : std::uint8_t {
   new_site = 12,  // the next number, the address, is a site's. A text follows, of size bytes, in
                   // records as statistics have: the caller's number and the line, 4 bytes each; the
                   // file's name and a zero; the function's name
+  resume = 13,    // what was requested since the record before, in a pause, is not here
 };
 
 inline constexpr std::uint64_t kUnknownBlocks = kAddressMask;
@@ -82,7 +83,7 @@ inline constexpr std::uint64_t kUnknownBlocks = kAddressMask;
 inline constexpr std::size_t kMostStatisticsBytes = 8192;
 
 inline constexpr std::uint32_t kMagic = 0x52'4d'59'50;  // "PYMR"
-inline constexpr std::uint32_t kVersion = 4;
+inline constexpr std::uint32_t kVersion = 5;
 
 enum class State : std::uint32_t {
   waiting = 0,  // no process has taken the ring
@@ -98,6 +99,9 @@ struct Header {
   std::uint64_t ring_bytes;
   std::uint32_t collector;  // process id
   std::uint32_t serial;     // the ring's number in the recording, from 1
+  // Not 0: requests need not be recorded for now. Written at any time; the agent looks every few
+  // thousand events, and goes on to record arenas and forks.
+  std::atomic<std::uint32_t> paused;
 
   // The agent, before it says `hooked`.
   alignas(64) std::atomic<State> state;

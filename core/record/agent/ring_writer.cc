@@ -21,6 +21,9 @@ namespace {
 // Of a thread in a forked child, whose collector does not know what was told before.
 constexpr std::uint32_t kNoSiteTold = 0xFFFFFFFF;
 constexpr std::int64_t kPatienceNanoseconds = 2'000'000'000;
+// So far the plain cursor goes between two looks for a pause: while there is none, and in one.
+constexpr std::uint64_t kStrideBytes = 16384 * sizeof(ring::Record);
+constexpr std::uint64_t kPausedStrideBytes = 256 * sizeof(ring::Record);
 
 ring::Header* g_header;
 // Of the plain cursor.
@@ -38,6 +41,7 @@ std::atomic<std::uint32_t> g_forks;
 ForkOrigin g_origin;
 std::atomic<void (*)() noexcept> g_ask;
 std::uint32_t (*g_site_of)(bool holds_gil) noexcept;
+void (*g_at_pause)() noexcept;
 // The first position that the writers share: 0 while there is one writer, 1 while the cursor is
 // being taken from it.
 std::atomic<std::uint64_t> g_shared_from;
@@ -152,6 +156,10 @@ std::uint64_t wait_for_hand_over() noexcept {
   return from;
 }
 
+std::uint64_t stride() noexcept {
+  return g_header->paused.load(std::memory_order_relaxed) != 0 ? kPausedStrideBytes : kStrideBytes;
+}
+
 // Settles what the owner of the plain cursor may do with `position`, at which the limit was
 // reached. Three cases: the limit was only out of date; the ring is full; or the cursor has been
 // taken away, and then the position is the owner's if and only if it lies before the shared ones.
@@ -171,7 +179,9 @@ std::uint64_t settle_plain(Thread& thread, std::uint64_t position, unsigned coun
   const std::uint64_t next = last + sizeof(ring::Record);
   enter_lap(thread, next);
   // Fails when the cursor is taken away just now: the next event will notice.
-  if (limit != 0) g_owner->limit.compare_exchange_strong(limit, std::min(room, lap_end(next)));
+  if (limit != 0) {
+    g_owner->limit.compare_exchange_strong(limit, std::min({room, lap_end(next), next + stride()}));
+  }
   return position;
 }
 
@@ -210,7 +220,7 @@ void start_writing(Thread& thread, ring::Header* header) noexcept {
       syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
     thread.next.store(ring::kFirstPosition);
     enter_lap(thread, ring::kFirstPosition);
-    thread.limit.store(ring::kFirstPosition + ring::kRingBytes);
+    thread.limit.store(ring::kFirstPosition + stride());
     thread.mode = Mode::alone;
   } else {
     // Without the barrier, or an owner that stays, a plain cursor cannot be taken away, and its
@@ -266,13 +276,14 @@ std::uint64_t take_slow(Thread& thread, std::uint64_t position, unsigned count) 
   }
 }
 
+bool is_of_raw(std::uint64_t what) noexcept { return (what >> ring::kDomainShift & 3u) == 0; }
+
 // The event with the interpreter that the thread is in now.
 std::uint64_t identified(std::uint64_t what) noexcept {
   constexpr std::uint64_t kInterpreter = std::uint64_t{ring::kMostInterpreters}
                                          << ring::kInterpreterShift;
   const auto ask = g_ask.load(std::memory_order_relaxed);
-  const bool is_raw = (what >> ring::kDomainShift & 3u) == 0;
-  if (ask == nullptr || is_raw) return what;
+  if (ask == nullptr || is_of_raw(what)) return what;
   ask();
   return (what & ~kInterpreter) | (t_thread.what & kInterpreter);
 }
@@ -325,7 +336,12 @@ void commit_wide(std::uint64_t event, const void* address, const std::uint64_t* 
 void emit_slow(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
   if (g_site_of != nullptr) tell_site(what);
   const std::uint64_t settled = take_slow(t_thread, position, 1);
-  if (settled != 0) commit(settled, identified(what), where | t_thread.where);
+  if (settled == 0) return;
+  commit(settled, identified(what), where | t_thread.where);
+  if (g_header->paused.load(std::memory_order_relaxed) != 0 && g_at_pause != nullptr &&
+      !is_of_raw(what)) {
+    g_at_pause();
+  }
 }
 
 void emit_wide(std::uint64_t event, const void* address, std::uint64_t value) noexcept {
@@ -355,6 +371,8 @@ void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept {
   g_claim = claim;
   g_phase.store(Phase::armed);
 }
+
+void at_pauses(void (*leave)() noexcept) noexcept { g_at_pause = leave; }
 
 void ask_at_every_event(void (*ask)() noexcept) noexcept {
   g_ask.store(ask);
@@ -404,7 +422,7 @@ bool has_seen_object_requests() noexcept {
   if (recorded >= kStartUp) return true;
   const auto* records = reinterpret_cast<const ring::Record*>(g_records);
   for (std::uint64_t i = 0; i < recorded; ++i) {
-    if ((records[i].what >> ring::kDomainShift & 3u) != 0) return true;
+    if (!is_of_raw(records[i].what)) return true;
   }
   return false;
 }

@@ -78,6 +78,9 @@ void emit_statistics(const char* text, std::size_t bytes, std::uint64_t allocate
 // null if the process is not to be recorded. A thread that makes it becomes the owner of the plain
 // cursor if it is the main one, whose memory stays when it ends.
 void record_from_first_event(ring::Header* (*claim)() noexcept) noexcept;
+// From here on `leave` is called, from the thread that makes it, after one of mem's and obj's
+// events within some ten thousand while the collector has paused recording.
+void at_pauses(void (*leave)() noexcept) noexcept;
 // From here on `ask` is called, from the thread that makes it, before each event of mem and obj, to
 // bring the interpreter in t_thread up to date. The plain cursor, whose fast path asks nothing, is
 // given up.
