@@ -18,6 +18,7 @@ namespace pymemlab {
 namespace {
 
 constexpr std::array kSubcommands = {
+    Subcommand{"attach", "Say how to record a process that runs already", declare_attach},
     Subcommand{"check", "Find misused memory: wrong domains, double frees, leaks", declare_check},
     Subcommand{"compare", "Show the cells of a results document side by side", declare_compare},
     Subcommand{"convert", "Convert between trace formats", declare_convert},
