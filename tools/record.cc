@@ -30,6 +30,7 @@ struct RecordOptions {
   bool start_paused = false;
   std::optional<double> start_after_seconds;
   std::optional<double> for_seconds;
+  std::uint64_t max_bytes = 0;
 };
 
 // Named for the script if the command shows one, else for the command: python3 app.py →
@@ -124,6 +125,11 @@ int run_record(const RecordOptions& options) {
     throw InputError(
         "record: standard output belongs to the program that is recorded; name a file with -o");
   }
+  if (all_processes && options.max_bytes != 0) {
+    throw InputError(
+        "record: --max-size keeps the newest part of one process's trace, and a forked child's "
+        "begins with all of its parent's; leave --max-size or --all-processes away");
+  }
   const RecordResult result =
       record({.command = options.command,
               .output = output,
@@ -131,6 +137,7 @@ int run_record(const RecordOptions& options) {
               .schedule = {.start_paused = options.start_paused,
                            .start_after = duration(options.start_after_seconds),
                            .stop_after = duration(options.for_seconds)},
+              .max_bytes = options.max_bytes,
               .checkpoints = options.checkpoint_every != 0,
               .checkpoint_every = options.checkpoint_every,
               .site_depth = options.site_depth});
@@ -174,6 +181,12 @@ std::function<int()> declare_record(CLI::App& app) {
   app.add_option("--for", options->for_seconds, "Stop so long after recording started")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, kMostSeconds));
+  constexpr double kLeastBytes = kMiB;
+  app.add_option("--max-size", options->max_bytes,
+                 "Keep the newest events that fit into a trace of this size, such as 100MiB")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::Range(kLeastBytes, 1e15).description("1MiB or more"));
   app.add_option(
          "--checkpoints", options->checkpoint_every,
          "Keep the interpreter's own statistics, at every Nth arena request and at its end, "

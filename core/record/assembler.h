@@ -17,8 +17,8 @@
 
 #include "core/record/address_slots.h"
 #include "core/record/agent/ring.h"
+#include "core/record/trace_output.h"
 #include "core/trace/checkpoint.h"
-#include "core/trace/trace_writer.h"
 
 namespace pymemlab {
 
@@ -52,8 +52,8 @@ class Assembler {
     Shown shown;
   };
 
-  // The writer must outlive this object.
-  explicit Assembler(TraceWriter& writer) : writer_(writer) {}
+  // `output` must outlive this object.
+  explicit Assembler(TraceOutput& output) : writer_(output) {}
 
   // `handler` is called at every fork, with its number in the ring.
   void at_forks(std::function<void(std::uint32_t fork, const ForkPoint&)> handler) {
@@ -76,6 +76,11 @@ class Assembler {
   void take_gap() noexcept;
   // Where a child that `record` tells of goes on from, if the trace ends here.
   [[nodiscard]] ForkPoint fork_point(const ring::Record& record);
+
+  // Whether an event has begun that has not ended.
+  [[nodiscard]] bool is_within_event() const noexcept {
+    return !open_.empty() || wide_missing_ != 0;
+  }
 
   // Blocks handed out at an address whose former block was never seen to be freed.
   [[nodiscard]] std::uint64_t missed_frees() const noexcept { return missed_frees_; }
@@ -133,7 +138,7 @@ class Assembler {
   void put_slot(const Call& call, Slot slot);
   void observe(const Call& call) noexcept;
 
-  TraceWriter& writer_;
+  TraceOutput& writer_;
   std::array<AddressSlots, 2> layers_;  // [nested]
   std::vector<OpenRealloc> open_;       // of all threads, oldest first
   std::size_t unannounced_ = 0;

@@ -79,7 +79,7 @@ std::optional<RecordedFork> RecordedForks::wait_for(std::uint32_t serial, std::u
   return found->second;
 }
 
-void inherit(const RecordedFork& fork, TraceWriter& writer, Assembler& assembler) {
+void inherit(const RecordedFork& fork, TraceOutput& writer, Assembler& assembler) {
   if (fork.point.events == 0) return assembler.start_from(fork.point);
   TraceReader reader = TraceReader::open(fork.trace, {.addresses = true, .sites = true});
   Places places;

@@ -13,7 +13,6 @@
 
 #include "core/record/assembler.h"
 #include "core/record/pauses.h"
-#include "core/trace/trace_writer.h"
 
 namespace pymemlab {
 
@@ -42,6 +41,6 @@ class RecordedForks {
 
 // Copies the events before the fork into `writer` and lets `assembler` go on from there. Throws
 // InputError when they cannot be read or written.
-void inherit(const RecordedFork& fork, TraceWriter& writer, Assembler& assembler);
+void inherit(const RecordedFork& fork, TraceOutput& writer, Assembler& assembler);
 
 }  // namespace pymemlab

@@ -108,6 +108,9 @@ std::size_t ProcessRecording::drain() {
     const std::span<const ring::Record> records = ring_->committed();
     if (records.empty()) break;
     unless_failed([&] { pauses_.paused() ? pass_over(records) : trace_->assembler.take(records); });
+    unless_failed([&] {
+      if (!trace_->assembler.is_within_event()) trace_->writer.limit_size();
+    });
     ring_->release(records.size());
     total += records.size();
   }
@@ -191,7 +194,7 @@ void ProcessRecording::begin_trace() {
   unless_failed([&] {
     TraceWriterOptions options = request_.writer;
     options.sites = ring_->header().tells_sites != 0;
-    trace_.emplace(TraceWriter::create(path_, first_metadata(), options));
+    trace_.emplace(path_, first_metadata(), options, request_.max_bytes);
     if (origin_) {
       inherit(*origin_, trace_->writer, trace_->assembler);
       pauses_ = origin_->pauses;

@@ -67,8 +67,10 @@ class ProcessRecording {
 
   // The trace under construction.
   struct Trace {
-    explicit Trace(TraceWriter created) : writer(std::move(created)), assembler(writer) {}
-    TraceWriter writer;
+    Trace(const std::string& path, TraceMetadata metadata, const TraceWriterOptions& options,
+          std::uint64_t max_bytes)
+        : writer(path, std::move(metadata), options, max_bytes), assembler(writer) {}
+    TraceOutput writer;
     Assembler assembler;
   };
 

@@ -20,6 +20,9 @@ struct RecordRequest {
   bool all_processes = false;        // each in a trace of its own; otherwise the first
   TraceWriterOptions writer = {.addresses = true};
   ScheduleRequest schedule = {};
+  // Of the trace: the newest events that fit are kept. 0: no limit. REQUIRES: 0 if all_processes,
+  // whose traces begin with their parents'.
+  std::uint64_t max_bytes = 0;
   bool checkpoints = false;            // the interpreter's own statistics at its end
   std::uint32_t checkpoint_every = 0;  // and at every Nth arena request; 0: at none
   std::uint32_t site_depth = 0;        // lines of Python that each block is recorded with

@@ -50,7 +50,7 @@ class AssemblerTest : public testing::Test {
   ~AssemblerTest() override { std::filesystem::remove(path_); }
 
   std::vector<std::string> sentences(const std::vector<Record>& records) {
-    TraceWriter writer = TraceWriter::create(path_, {}, {.addresses = true});
+    TraceOutput writer(path_, {}, {.addresses = true}, 0);
     Assembler assembler(writer);
     assembler.take(records);
     writer.finish();
