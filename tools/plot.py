@@ -144,6 +144,10 @@ def legend_below(figure, all_axes, columns):
 
 
 def draw_footprint(plt, trace, cells):
+    """None if no cell has a footprint."""
+    cells = [cell for cell in cells if cell["memory"]]
+    if not cells:
+        return None
     labels = labels_of(cells)
     columns = min(2, len(cells))
     rows = -(-len(cells) // columns)
@@ -182,6 +186,10 @@ def ink_on(colour):
 
 
 def draw_waterfall(plt, trace, cells):
+    """None if no cell has a footprint."""
+    cells = [cell for cell in cells if cell["memory"]]
+    if not cells:
+        return None
     labels = labels_of(cells)
     peaks = [cell["memory"]["peak"] for cell in cells]
     tallest = max(peak["mapped_bytes"] for peak in peaks) / MIB or 1
@@ -212,7 +220,8 @@ def draw_waterfall(plt, trace, cells):
 
 def draw_classes(plt, trace, cells):
     """None if no cell has size classes."""
-    drawn = [(cell, label) for cell, label in zip(cells, labels_of(cells)) if cell["memory"]["size_classes_at_peak"]]
+    drawn = [(cell, label) for cell, label in zip(cells, labels_of(cells))
+             if cell["memory"] and cell["memory"]["size_classes_at_peak"]]
     if not drawn:
         return None
     figure, grid = plt.subplots(2, len(drawn), figsize=(5 * len(drawn) + 0.6, 5), sharex=True, sharey="row",

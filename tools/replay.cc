@@ -3,41 +3,41 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <utility>
 
 #include "core/base/input_error.h"
 #include "core/measure/runner.h"
 #include "core/os/file.h"
 #include "core/os/machine.h"
-#include "core/os/process.h"
-#include "core/pymem/configuration.h"
-#include "core/pymem/profile.h"
-#include "core/replay/recorded_geometry.h"
+#include "core/os/usage.h"
+#include "core/report/interval.h"
 #include "core/report/results.h"
 #include "core/trace/approximate.h"
 #include "core/trace/trace_reader.h"
 #include "tools/build_info.h"
+#include "tools/replay_cells.h"
 #include "tools/shipped_traces.h"
 #include "tools/subcommand.h"
 
 namespace pymemlab {
 namespace {
 
-// The version whose behaviour is modelled when a trace does not say which Python it came from.
-constexpr const char* kDefaultProfile = "3.13";
+constexpr const char* kAuto = "auto";
 
 struct ReplayOptions {
   std::vector<std::string> traces;
-  std::vector<std::string> configurations = {"pymalloc", "pymalloc_debug", "malloc",
-                                             "malloc_debug"};
-  std::string profile;  // empty: the recorded Python's
-  std::string build = "release";
-  std::string
-      arena_residue;  // empty: recorded where the trace has arenas of that size, else random
+  CellAxes axes = {.configurations = {"pymalloc", "pymalloc_debug", "malloc", "malloc_debug"}};
   std::string touch = "first";
-  std::uint64_t rounds = 7;
-  std::uint64_t seed = 1;
+  std::string rounds = "7";  // a number, or kAuto
+  std::string budget;        // "10m"; empty: none
+  bool list = false;
   std::uint64_t samples = 2000;
   std::string output = "results.json";
   bool allow_debug_build = false;
@@ -46,45 +46,6 @@ struct ReplayOptions {
 Touch touch_called(const std::string& name) {
   if (name == "none") return Touch::none;
   return name == "all" ? Touch::all : Touch::first;
-}
-
-ArenaResidue residue_for(const ReplayOptions& options, const MeasuredTrace& trace,
-                         const Geometry& geometry) {
-  const bool recorded = trace.arenas_of(geometry.arena_bytes) != 0;
-  if (options.arena_residue.empty()) {
-    if (recorded) return {.policy = ArenaResidue::Policy::recorded};
-    return {.policy = ArenaResidue::Policy::random, .seed = options.seed};
-  }
-  const ArenaResidue residue = ArenaResidue::parse(options.arena_residue);
-  if (residue.policy == ArenaResidue::Policy::recorded && !recorded) {
-    throw InputError(
-        "{}: has no recorded arenas of {} bytes: use --arena-residue aligned or random:SEED",
-        trace.path, geometry.arena_bytes);
-  }
-  return residue;
-}
-
-std::vector<Cell> cells_of(const ReplayOptions& options, const std::vector<MeasuredTrace>& traces) {
-  const Build build = build_named(options.build);
-  std::vector<Cell> cells;
-  for (std::size_t t = 0; t < traces.size(); ++t) {
-    const std::optional<PythonFacts>& python = traces[t].metadata.python;
-    const bool named = !options.profile.empty();
-    const Profile& profile = named    ? profile_named(options.profile)
-                             : python ? profile_of_version(python->version)
-                                      : profile_named(kDefaultProfile);
-    const Geometry geometry = named ? profile.geometry : recorded_geometry(profile, python);
-    for (const std::string& name : options.configurations) {
-      cells.push_back({.trace = t,
-                       .configuration = std::string(configuration_for(name, profile, build).name),
-                       .build = std::string(::pymemlab::name(build)),
-                       .profile = std::string(profile.name),
-                       .geometry = geometry,
-                       .residue = residue_for(options, traces[t], geometry),
-                       .touch = touch_called(options.touch)});
-    }
-  }
-  return cells;
 }
 
 nlohmann::ordered_json summary_of(const MeasuredTrace& trace) {
@@ -110,6 +71,69 @@ void show_progress(std::uint64_t done, std::uint64_t total) {
   if (::isatty(STDERR_FILENO) == 0) return;
   fmt::print(stderr, "\rpymemlab replay: {} of {} rounds{}", done, total,
              done == total ? "\n" : "");
+}
+
+// "90s", "10m", "1h", "2.5m"; a number alone is seconds. In nanoseconds.
+std::uint64_t duration(const std::string& text) {
+  constexpr std::array kUnits = {std::pair{'s', 1.0}, std::pair{'m', 60.0}, std::pair{'h', 3600.0}};
+  char* end = nullptr;
+  double seconds = std::strtod(text.c_str(), &end);
+  const std::string_view unit(end);
+  bool known = unit.empty() && end != text.c_str();
+  for (const auto& [letter, factor] : kUnits) {
+    if (unit.size() != 1 || unit[0] != letter) continue;
+    seconds *= factor;
+    known = end != text.c_str();
+  }
+  if (!known || !(seconds > 0) || seconds > 1e9)
+    throw InputError("--budget {}: a time such as 90s, 10m or 1h was wanted", text);
+  return static_cast<std::uint64_t>(seconds * 1e9);
+}
+
+// --rounds auto: until the median is known to within this share, between these numbers of rounds.
+constexpr double kPrecision = 0.01;
+constexpr std::uint64_t kFewestRounds = 10;
+constexpr std::uint64_t kMostRounds = 100;
+
+bool is_precise(const std::vector<TimeRound>& rounds) {
+  if (rounds.size() < kFewestRounds) return false;
+  const MedianInterval interval = *median_interval(times_of(rounds));
+  return interval.high - interval.low <= 2 * kPrecision * median(times_of(rounds));
+}
+
+RunOptions run_options(const ReplayOptions& options) {
+  RunOptions run{.worker_program = {},
+                 .rounds = kMostRounds,
+                 .suffices = is_precise,
+                 .seed = options.axes.seed,
+                 .samples = options.samples,
+                 .footprint = true,
+                 .progress = show_progress};
+  if (options.rounds != kAuto) {
+    const auto parsed = std::from_chars(options.rounds.data(),
+                                        options.rounds.data() + options.rounds.size(), run.rounds);
+    if (parsed.ec != std::errc() || parsed.ptr != options.rounds.data() + options.rounds.size() ||
+        run.rounds < 1 || run.rounds > 10000)
+      throw InputError("--rounds {}: a number from 1 to 10000, or \"auto\", was wanted",
+                       options.rounds);
+    run.suffices = nullptr;
+  }
+  if (!options.budget.empty()) run.deadline = now_nanoseconds() + duration(options.budget);
+  return run;
+}
+
+// What the budget or the limit on rounds left thin, in a sentence each.
+void say_what_is_thin(const std::vector<Measurement>& measurements, bool fixed_rounds) {
+  std::map<std::string, std::size_t> faults;
+  for (const Measurement& m : measurements) {
+    if (!fixed_rounds && m.rounds.size() < kFewestRoundsForInterval)
+      ++faults["too few rounds for a 95 % interval"];
+    if (!m.footprint_reason.empty()) ++faults["no footprint: " + m.footprint_reason];
+  }
+  for (const auto& [fault, count] : faults) {
+    fmt::print(stderr, "pymemlab: {} of {} cells: {}; `pymemlab compare` names them\n", count,
+               measurements.size(), fault);
+  }
 }
 
 // Opened before the measuring begins, so that a place which cannot be written to is known at once;
@@ -148,6 +172,12 @@ int run_replay(const ReplayOptions& options) {
         "this is a debug build, whose times mean nothing: build the release preset, or say "
         "--allow-debug-build");
   }
+  RunOptions run = run_options(options);
+  if (options.list) {
+    fmt::print("{}", machine_offers(run));
+    return kDone;
+  }
+  const std::string started = utc_now();
   DocumentFile output(options.output);
   std::vector<std::string> paths = options.traces;
   if (paths.empty()) paths = shipped_traces();
@@ -160,22 +190,23 @@ int run_replay(const ReplayOptions& options) {
     if (const auto why = approximation(traces.back().metadata))
       fmt::print(stderr, "pymemlab: warning: {}: {}\n", path, *why);
   }
+  CellAxes axes = options.axes;
+  axes.touch = touch_called(options.touch);
+  const PlannedCells planned = plan_cells(axes, traces, run);
+  for (const std::string& what : planned.left_out)
+    fmt::print(stderr, "pymemlab: left out: {}\n", what);
+  const std::vector<Measurement> measurements = run_cells(traces, planned.cells, run);
   RunContext context{.machine = describe_machine(),
                      .version = kVersion,
                      .revision = kRevision,
                      .compiler = kCompiler,
                      .build_type = kBuildType,
-                     .started = utc_now(),
+                     .started = started,
                      .command = command_line(),
-                     .seed = options.seed};
-  RunOptions run{.worker_program = {},
-                 .rounds = options.rounds,
-                 .seed = options.seed,
-                 .samples = options.samples,
-                 .footprint = true,
-                 .progress = show_progress};
-  const std::vector<Measurement> measurements = run_cells(traces, cells_of(options, traces), run);
+                     .seed = axes.seed,
+                     .left_out = planned.left_out};
   output.write(results_document(context, traces, summaries, measurements));
+  say_what_is_thin(measurements, run.suffices == nullptr && run.deadline == 0);
   if (options.output != "-") {
     fmt::print(stderr, "pymemlab: {} cells written to {}; `pymemlab compare {}` shows them\n",
                measurements.size(), options.output, options.output);
@@ -189,21 +220,41 @@ std::function<int()> declare_replay(CLI::App& app) {
   auto options = std::make_shared<ReplayOptions>();
   app.add_option("TRACE", options->traces,
                  "Traces to replay (default: the traces that come with pymemlab)");
-  app.add_option("-c,--configuration", options->configurations,
-                 "PYTHONMALLOC configurations, separated by commas (default: all four)")
+  app.add_option("-c,--configuration", options->axes.configurations,
+                 "PYTHONMALLOC configurations, separated by commas, or all\n"
+                 "(default: pymalloc,pymalloc_debug,malloc,malloc_debug)")
       ->delimiter(',')
       ->type_name("CONFIG,...");
-  app.add_option("--profile", options->profile,
-                 "CPython version to model (default: the recorded one)")
-      ->type_name("VERSION");
-  app.add_option("--build", options->build,
+  app.add_option("--profile", options->axes.profiles,
+                 "CPython versions that the model takes, or all (default: the recorded one)")
+      ->delimiter(',')
+      ->type_name("VERSION,...");
+  app.add_option("--target", options->axes.targets,
+                 "What to replay against: model; libpython:PATH or python:PATH, the real thing;\n"
+                 "libpython:VERSION, libpython:all and the same of python: as found here")
+      ->delimiter(',')
+      ->type_name("TARGET,...")
+      ->capture_default_str();
+  app.add_option("--system-malloc", options->axes.system_mallocs,
+                 "What serves malloc: glibc, jemalloc, mimalloc, tcmalloc, scudo, a library's\n"
+                 "path, or all; with settings as in glibc:tcache_count=0:arena_max=1")
+      ->delimiter(',')
+      ->type_name("MALLOC,...")
+      ->capture_default_str();
+  app.add_flag("--list", options->list, "Say what this machine offers for all of these, and end");
+  app.add_option("--build", options->axes.build,
                  "How that CPython was built, which decides what default and debug mean:\n"
                  "release, debug, release-without-pymalloc or debug-without-pymalloc")
       ->capture_default_str();
-  app.add_option("--rounds", options->rounds, "Timed rounds of each cell, each in a fresh process")
-      ->check(CLI::Range(1, 10000).description("1 to 10000"))
+  app.add_option("--rounds", options->rounds,
+                 "Timed rounds of each cell, each in a fresh process; auto: until the median is\n"
+                 "known to within 1 %, 10 to 100")
+      ->type_name("N|auto")
       ->capture_default_str();
-  app.add_option("--seed", options->seed,
+  app.add_option("--budget", options->budget,
+                 "Time that the whole run may take, as 90s, 10m or 1h; implies --rounds auto")
+      ->type_name("TIME");
+  app.add_option("--seed", options->axes.seed,
                  "Decides the order of the cells in a round, and random arenas")
       ->capture_default_str();
   app.add_option("--touch", options->touch,
@@ -211,7 +262,7 @@ std::function<int()> declare_replay(CLI::App& app) {
       ->check(CLI::IsMember({"none", "first", "all"}))
       ->capture_default_str();
   app.add_option(
-      "--arena-residue", options->arena_residue,
+      "--arena-residue", options->axes.arena_residue,
       "Where arenas start within their alignment: recorded, aligned or random:SEED\n"
       "(default: recorded if the trace has arenas of that size, else random with --seed)");
   app.add_option("--samples", options->samples,
@@ -223,7 +274,10 @@ std::function<int()> declare_replay(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--allow-debug-build", options->allow_debug_build,
                "Measure although this build is not optimised");
-  return [options] { return run_replay(*options); };
+  return [options, rounds = app.get_option("--rounds")] {
+    if (!options->budget.empty() && rounds->count() == 0) options->rounds = kAuto;
+    return run_replay(*options);
+  };
 }
 
 }  // namespace pymemlab

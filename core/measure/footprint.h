@@ -89,6 +89,7 @@ struct FootprintScan {
 // The heap's own statistics at a moment, when pymalloc is in use.
 struct HeapSnapshot {
   bool in_use = false;
+  bool pins_seen = false;  // false: `pins` says nothing
   HeapStatistics statistics;
   ArenaPins pins;
 };

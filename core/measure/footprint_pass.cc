@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+
+#include "core/pymem/system_allocators.h"
 
 namespace pymemlab {
 namespace {
@@ -21,9 +24,8 @@ std::uint64_t packed_arena_bytes(const HeapStatistics& s, const Geometry& geomet
 
 }  // namespace
 
-FootprintPass::FootprintPass(const FootprintSubject& subject, const WorkerChannel& channel)
+FootprintPass::FootprintPass(ReplaySubject& subject, const WorkerChannel& channel)
     : subject_(subject),
-      mimalloc_(subject.memory->mimalloc()),
       job_(channel.job()),
       result_(&channel.result()),
       interval_peaks_(channel.interval_peaks()),
@@ -45,7 +47,7 @@ void FootprintPass::window(std::span<const ReplayEvent> events,
 
 void FootprintPass::step(ReplayEvent event, const std::uint64_t*& wide) noexcept {
   if (job_.pass == Pass::sample) sample_event();
-  const AllocatorRecord& api = subject_.domains[event.domain_index()].api;
+  const AllocatorRecord& api = subject_.domains()[event.domain_index()].api;
   const std::uint64_t clock_before = clock_bytes_;
   auto next_wide = [&] { return static_cast<std::size_t>(*wide++); };
   switch (event.kind()) {
@@ -95,8 +97,12 @@ void FootprintPass::step(ReplayEvent event, const std::uint64_t*& wide) noexcept
 
 void FootprintPass::allocated(ReplayEvent event, void* block, std::uint64_t bytes) noexcept {
   Entry& entry = entries_[event.slot()];
-  entry = {
-      .block = block, .bytes = bytes, .usable_bytes = 0, .hook_bytes = 0, .live = block != nullptr};
+  entry = {.block = block,
+           .bytes = bytes,
+           .usable_bytes = 0,
+           .hook_bytes = 0,
+           .in_pool = false,
+           .live = block != nullptr};
   if (block == nullptr) {
     ++result_->refused;
     return;
@@ -134,13 +140,16 @@ void FootprintPass::enter(ReplayEvent event, Entry& entry) noexcept {
   live_bytes_ += entry.bytes;
   if (job_.pass != Pass::sample) return;
   if (event.domain() == Domain::libc) {
+    entry.in_pool = false;
     entry.usable_bytes = libc_usable_bytes(entry.block);
   } else {
-    const BlockCost cost = subject_.memory->cost(event.domain(), entry.block);
+    const BlockCost cost = subject_.cost(event.domain(), entry.block);
+    entry.in_pool = cost.in_pool;
     entry.usable_bytes = cost.usable_bytes;
     entry.hook_bytes = static_cast<std::uint32_t>(cost.hook_bytes);
   }
   usable_bytes_ += entry.usable_bytes;
+  if (!entry.in_pool) raw_usable_bytes_ += entry.usable_bytes;
   hook_bytes_ += entry.hook_bytes;
 }
 
@@ -148,6 +157,7 @@ void FootprintPass::leave(const Entry& entry) noexcept {
   --live_blocks_;
   live_bytes_ -= entry.bytes;
   usable_bytes_ -= entry.usable_bytes;
+  if (!entry.in_pool) raw_usable_bytes_ -= entry.usable_bytes;
   hook_bytes_ -= entry.hook_bytes;
 }
 
@@ -170,6 +180,10 @@ std::uint64_t FootprintPass::interval_at(std::uint64_t clock_bytes) const noexce
 
 void FootprintPass::scan_event(std::uint64_t advance) noexcept {
   FootprintScan& scan = result_->scan;
+  const std::uint64_t interval =
+      advance == 0 ? interval_ : std::min(interval_at(clock_bytes_), job_.intervals - 1);
+  if (interval != interval_) subject_.meter().refresh();
+  interval_ = interval;
   const std::uint64_t mapped = mapped_bytes();
   if (live_bytes_ > scan.peak_live_bytes) {
     scan.peak_live_bytes = live_bytes_;
@@ -188,7 +202,6 @@ void FootprintPass::scan_event(std::uint64_t advance) noexcept {
   if (advance != 0) {
     scan.mapped_dt.add_product(mapped, advance);
     scan.live_dt.add_product(live_bytes_, advance);
-    interval_ = std::min(interval_at(clock_bytes_), job_.intervals - 1);
   }
   IntervalPeak& peak = interval_peaks_[interval_];
   peak.live_bytes = std::max(peak.live_bytes, live_bytes_);
@@ -211,8 +224,8 @@ void FootprintPass::take_sample() noexcept {
   if (taken > 0 && samples_[taken - 1].event == events_) return;
   if (taken == samples_.size()) return;
   FootprintSample& s = samples_[result_->samples++];
-  const LibcMeter& meter = *subject_.meter;
-  const SmallHeap* heap = subject_.memory->heap();
+  LibcMeter& meter = subject_.meter();
+  meter.refresh();
   s.event = events_;
   s.allocated_bytes = clock_bytes_;
   s.live_blocks = live_blocks_;
@@ -220,23 +233,21 @@ void FootprintPass::take_sample() noexcept {
   s.hook_bytes = hook_bytes_;
   s.rounding_bytes = usable_bytes_ - live_bytes_ - hook_bytes_;
   s.mapped_bytes = mapped_bytes();
-  s.metadata_bytes = meter.header_bytes() + own_raw_bytes();
-  if (heap != nullptr) {
-    const HeapStatistics h = heap->statistics();
-    s.metadata_bytes += h.header_bytes;
-    s.free_block_bytes = h.available_bytes;
-    s.free_pool_bytes = h.unused_pool_bytes;
-    s.structural_bytes = h.quantization_bytes + h.alignment_bytes;
-    s.arenas = h.arenas_current;
-    s.packed_bytes = packed_arena_bytes(h, heap->geometry());
+  s.metadata_bytes = meter.header_bytes();
+  if (const std::optional<HeapStatistics> h = subject_.heap_statistics()) {
+    s.metadata_bytes += h->header_bytes + subject_.own_raw_bytes(raw_usable_bytes_);
+    s.free_block_bytes = h->available_bytes;
+    s.free_pool_bytes = h->unused_pool_bytes;
+    s.structural_bytes = h->quantization_bytes + h->alignment_bytes;
+    s.arenas = h->arenas_current;
+    s.packed_bytes = packed_arena_bytes(*h, subject_.geometry());
   }
   std::int64_t unexplained_by_mimalloc = 0;
-  if (mimalloc_ != nullptr) {
-    const MimallocHeap h = mimalloc_->heap();
-    s.free_block_bytes = h.committed_bytes - h.block_bytes;
-    s.packed_bytes = h.block_bytes;
+  if (const std::optional<MimallocFigures> h = subject_.mimalloc()) {
+    s.free_block_bytes = h->pages_committed_bytes - h->block_bytes;
+    s.packed_bytes = h->block_bytes;
     unexplained_by_mimalloc =
-        signed_bytes(mimalloc_->committed_bytes()) - signed_bytes(h.committed_bytes);
+        signed_bytes(subject_.mimalloc_mapped_bytes()) - signed_bytes(h->pages_committed_bytes);
   }
   s.packed_bytes += meter.usable_bytes() + meter.header_bytes();
   s.raw_free_bytes = std::max<std::int64_t>(0, meter.free_bytes());
@@ -252,43 +263,16 @@ void FootprintPass::take_sample() noexcept {
   if (s.event == job_.peak_moment) result_->peak_heap = snapshot();
 }
 
-std::uint64_t FootprintPass::own_raw_bytes() const noexcept {
-  struct Sum {
-    const Memory* memory;
-    std::uint64_t bytes = 0;
-  } sum{subject_.memory};
-  const SmallHeap* heap = subject_.memory->heap();
-  if (heap == nullptr) return 0;
-  heap->visit_raw_blocks(
-      [](void* context, const void* block) {
-        auto* s = static_cast<Sum*>(context);
-        s->bytes += s->memory->cost(Domain::raw, block).usable_bytes;
-      },
-      &sum);
-  return sum.bytes;
-}
-
 HeapSnapshot FootprintPass::snapshot() const noexcept {
   HeapSnapshot snapshot;
-  const SmallHeap* heap = subject_.memory->heap();
-  if (heap == nullptr) return snapshot;
+  const std::optional<HeapStatistics> statistics = subject_.heap_statistics();
+  if (!statistics) return snapshot;
   snapshot.in_use = true;
-  snapshot.statistics = heap->statistics();
-  struct Fold {
-    ArenaPins* pins;
-    std::uint64_t arena_bytes;
-  } fold{&snapshot.pins, heap->geometry().arena_bytes};
-  heap->visit_arenas(
-      [](void* context, const ArenaOccupancy& arena) {
-        auto* f = static_cast<Fold*>(context);
-        ++f->pins->arenas;
-        for (std::size_t i = 0; i < ArenaPins::kPercent.size(); ++i) {
-          if (arena.allocated_bytes * 100 >= f->arena_bytes * ArenaPins::kPercent[i]) continue;
-          ++f->pins->below[i].arenas;
-          f->pins->below[i].blocks += arena.live_blocks;
-        }
-      },
-      &fold);
+  snapshot.statistics = *statistics;
+  if (const std::optional<ArenaPins> pins = subject_.pins()) {
+    snapshot.pins = *pins;
+    snapshot.pins_seen = true;
+  }
   return snapshot;
 }
 

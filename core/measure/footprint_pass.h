@@ -6,28 +6,18 @@
 #include <span>
 
 #include "core/measure/footprint.h"
-#include "core/measure/libc_meter.h"
+#include "core/measure/subject.h"
 #include "core/measure/worker_channel.h"
 #include "core/os/mapped_region.h"
 #include "core/os/usage.h"
-#include "core/pymem/memory.h"
-#include "core/replay/arena_source.h"
 #include "core/replay/replay.h"
 
 namespace pymemlab {
 
-// What a footprint pass looks at. The meter and the source count on their own, independently of
-// `memory`. REQUIRES: all outlive the pass.
-struct FootprintSubject {
-  Memory* memory;
-  const LibcMeter* meter;
-  const ArenaSource* arenas;
-  DomainTable domains;
-};
-
 class FootprintPass {
  public:
-  FootprintPass(const FootprintSubject& subject, const WorkerChannel& channel);
+  // REQUIRES: the subject outlives the pass.
+  FootprintPass(ReplaySubject& subject, const WorkerChannel& channel);
 
   void window(std::span<const ReplayEvent> events, const std::uint64_t* wide) noexcept;
   // The last sample and the heap at the end.
@@ -40,6 +30,7 @@ class FootprintPass {
     std::uint64_t bytes;
     std::uint64_t usable_bytes;
     std::uint32_t hook_bytes;
+    bool in_pool;  // served by pymalloc, not by raw
     bool live;
   };
 
@@ -59,13 +50,11 @@ class FootprintPass {
   void take_sample() noexcept;
   [[nodiscard]] HeapSnapshot snapshot() const noexcept;
   [[nodiscard]] std::uint64_t mapped_bytes() const noexcept {
-    return subject_.arenas->mapped_bytes() + subject_.meter->mapped_bytes() +
-           (mimalloc_ != nullptr ? mimalloc_->committed_bytes() : 0);
+    return subject_.arenas().mapped_bytes() + subject_.meter().mapped_bytes() +
+           subject_.mimalloc_mapped_bytes();
   }
-  [[nodiscard]] std::uint64_t own_raw_bytes() const noexcept;
 
-  FootprintSubject subject_;
-  const MimallocEngine* mimalloc_;  // of the subject's memory, if it has one
+  ReplaySubject& subject_;
   WorkerJob job_;
   WorkerResult* result_;
   std::span<IntervalPeak> interval_peaks_;
@@ -79,7 +68,8 @@ class FootprintPass {
   std::uint64_t live_bytes_ = 0;
   std::uint64_t hook_bytes_ = 0;
   std::uint64_t usable_bytes_ = 0;
-  std::uint64_t interval_ = 0;  // of the clock, from 0
+  std::uint64_t raw_usable_bytes_ = 0;  // of those that pymalloc does not serve
+  std::uint64_t interval_ = 0;          // of the clock, from 0
   std::size_t next_moment_ = 0;
 };
 

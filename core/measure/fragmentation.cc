@@ -12,6 +12,7 @@ constexpr std::string_view kNoDrain =
     "live bytes at the end are the peak of mapped bytes: nothing drained";
 constexpr std::string_view kNoTeardown = "the trace has no mark \"teardown\"";
 constexpr std::string_view kNoPymalloc = "pymalloc is not in use";
+constexpr std::string_view kNotSeen = "a real CPython does not tell how full each arena is";
 
 class Figures {
  public:
@@ -88,6 +89,8 @@ void pinned(Figures& figures, const Footprint& footprint, std::uint64_t arena_by
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (!footprint.peak_heap.in_use) {
       figures.none(kNames[i], kNoPymalloc);
+    } else if (!footprint.peak_heap.pins_seen) {
+      figures.none(kNames[i], kNotSeen);
     } else {
       figures.ratio(kNames[i], real(footprint.peak_heap.pins.below[i].arenas * arena_bytes),
                     real(footprint.peak_mapped.mapped_bytes), 0, kNothing);

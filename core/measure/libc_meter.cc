@@ -35,12 +35,21 @@ struct ThreadCache {
 };
 static_assert(sizeof(ThreadCache) == ThreadCache::kChunkBytes);
 
+std::uint64_t above(std::uint64_t value, std::uint64_t start) noexcept {
+  return value > start ? value - start : 0;
+}
+
 // glibc keeps the break itself: no system call.
 std::uintptr_t heap_end() noexcept { return reinterpret_cast<std::uintptr_t>(::sbrk(0)); }
 
 }  // namespace
 
 void LibcMeter::start() noexcept {
+  if (!is_exact()) {
+    at_start_ = gauge_.read();
+    now_ = at_start_;
+    return;
+  }
   ::malloc_trim(0);
   const struct mallinfo2 info = ::mallinfo2();
   heap_end_at_start_ = heap_end();
@@ -55,13 +64,25 @@ AllocatorRecord LibcMeter::wrap(const AllocatorRecord& inner) noexcept {
   return {.context = &layer, .malloc = malloc, .calloc = calloc, .realloc = realloc, .free = free};
 }
 
+void LibcMeter::refresh() noexcept {
+  if (!is_exact()) now_ = gauge_.read();
+}
+
+std::uint64_t LibcMeter::header_bytes() const noexcept {
+  if (is_exact()) return header_bytes_;
+  // Where malloc_usable_size leaves headers and rounding out (scudo), what is allocated beyond it.
+  const std::uint64_t blocks = at_start_.allocated + usable_bytes_;
+  return above(now_.metadata, at_start_.metadata) + above(now_.allocated, blocks);
+}
+
 std::uint64_t LibcMeter::mapped_bytes() const noexcept {
+  if (!is_exact()) return above(now_.mapped, at_start_.metadata + at_start_.allocated);
   // The heap may shrink below its size at the start when libc trims it; never count below zero.
-  const std::uintptr_t end = heap_end();
-  return own_mappings_bytes_ + (end > heap_end_at_start_ ? end - heap_end_at_start_ : 0);
+  return own_mappings_bytes_ + above(heap_end(), heap_end_at_start_);
 }
 
 std::int64_t LibcMeter::free_bytes() const noexcept {
+  if (!is_exact()) return static_cast<std::int64_t>(now_.free);
   return static_cast<std::int64_t>(all_free_bytes()) - static_cast<std::int64_t>(free_at_start_);
 }
 
@@ -82,6 +103,7 @@ std::uint64_t LibcMeter::thread_cache_bytes() const noexcept {
 LibcMeter::Chunk LibcMeter::chunk_of(const void* block) const noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(block);
   const std::uint64_t usable = libc_usable_bytes(block);
+  if (!is_exact()) return {.usable = usable, .header = 0, .own_mapping = false};
   const bool in_heap = address >= heap_begin_ && address < heap_end();
   const bool own_mapping = !in_heap && (address - kMappingHeaderBytes) % kPageBytes == 0 &&
                            (usable + kMappingHeaderBytes) % kPageBytes == 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/measure/footprint.h"
+#include "core/measure/system_malloc.h"
 #include "core/pymalloc/geometry.h"
 #include "core/replay/arena_source.h"
 #include "core/replay/replay.h"
@@ -15,20 +16,22 @@
 
 namespace pymemlab {
 
-// One (trace, target, configuration, profile): what is compared.
+// One (trace, target, configuration, profile, system malloc): what is compared.
 struct Cell {
-  std::size_t trace = 0;  // index into the run's traces
-  std::string target = "model";
-  std::string configuration;
+  std::size_t trace = 0;            // index into the run's traces
+  std::string target = "model";     // as target_named() knows it
+  std::string target_version = {};  // of a real CPython
+  std::string configuration = {};
   std::string build = "release";
-  std::string profile;
+  std::string profile = {};
   Geometry geometry{};
-  std::string system_malloc = "glibc";
-  ArenaResidue residue;
+  SystemMalloc system_malloc = {};
+  ArenaResidue residue = {};
   Touch touch = Touch::first;
 };
 
 struct TimeRound {
+  std::uint64_t round = 0;  // of the run: cells' rounds with one number were taken close together
   std::uint64_t events = 0;
   std::uint64_t nanoseconds = 0;  // inside the replay loop, the loop's own cost included
   std::uint64_t minor_faults = 0;
@@ -60,10 +63,12 @@ struct Engine {
 
 struct Measurement {
   Cell cell;
-  std::optional<Engine> engine;   // of the mimalloc configurations
-  std::vector<TimeRound> rounds;  // cold: each the first replay in a fresh process
+  std::optional<Engine> engine;          // of the mimalloc configurations
+  std::optional<MallocIdentity> malloc;  // what served malloc; nothing if no worker ran
+  std::vector<TimeRound> rounds;         // cold: each the first replay in a fresh process
   std::optional<Footprint> footprint;
-  std::string void_reason;  // not empty: the replay met what the trace does not have
+  std::string footprint_reason;  // why there is no footprint
+  std::string void_reason;       // not empty: the replay met what the trace does not have
 };
 
 // A trace as it was measured.

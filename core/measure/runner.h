@@ -13,7 +13,14 @@ namespace pymemlab {
 
 struct RunOptions {
   std::string worker_program;  // default: the running program, which must call run_worker()
-  std::uint64_t rounds = 7;
+  std::uint64_t rounds = 7;    // of each cell, at most
+  // Whether a cell's rounds say enough: it then gets no further one, unless it is its trace's first
+  // cell, which the others are compared with. Empty: every cell gets all rounds.
+  std::function<bool(const std::vector<TimeRound>& rounds)> suffices;
+  // No work is begun that would probably end after this moment of now_nanoseconds(): the first
+  // round comes first, then footprints, in at most half of the time that is left, then more rounds.
+  // 0: there is no such moment, and footprints come last.
+  std::uint64_t deadline = 0;
   std::uint64_t seed = 1;        // order of the cells within each round
   std::uint64_t samples = 2000;  // of the footprint, on the allocation clock
   bool footprint = true;
@@ -23,6 +30,16 @@ struct RunOptions {
 
 // Reads the trace once: its plan, digest and damage. Throws InputError.
 [[nodiscard]] MeasuredTrace survey_trace(const std::string& path);
+
+// What a target and a malloc say of themselves, asked in a worker of their own.
+struct Probe {
+  std::string target_version;  // of a real CPython
+  std::size_t alignment = 0;   // and the spacing of its size classes
+  MallocIdentity malloc;
+};
+// Throws InputError in one sentence where there is no such thing, or it cannot be driven.
+[[nodiscard]] Probe probe(const std::string& target, const SystemMalloc& system_malloc,
+                          const std::string& configuration, const RunOptions& options);
 
 // Measurements in the order of `cells`. Throws InputError if a worker dies or cannot start, naming
 // the cell.

@@ -1,67 +1,19 @@
 #include "core/measure/worker.h"
 
 #include <exception>
+#include <memory>
 #include <optional>
 
-#include "core/base/input_error.h"
 #include "core/measure/footprint_pass.h"
-#include "core/measure/libc_meter.h"
+#include "core/measure/subject.h"
+#include "core/measure/system_malloc.h"
 #include "core/measure/worker_channel.h"
 #include "core/os/mapped_region.h"
 #include "core/os/usage.h"
-#include "core/pymem/memory.h"
-#include "core/replay/arena_source.h"
 #include "core/replay/replay.h"
 
 namespace pymemlab {
 namespace {
-
-const Configuration& configuration_called(std::string_view name) {
-  for (const Configuration& row : all_configurations()) {
-    if (row.name == name) return row;
-  }
-  throw InputError("there is no configuration \"{}\"", name);
-}
-
-// The model as the job asks for it: its own memory, arenas and, in a footprint pass, meter.
-class ModelSubject {
- public:
-  ModelSubject(const WorkerJob& job, std::span<const std::uint64_t> recorded_bases)
-      : metered_(job.pass != Pass::time),
-        arenas_(job.residue, recorded_bases),
-        memory_(options(job)) {
-    for (std::size_t d = 0; d < kDomains; ++d)
-      domains_[d].api = memory_.record(static_cast<Domain>(d));
-    if (metered_) domains_[index(Domain::libc)].api = meter_.wrap(libc_allocator());
-    meter_.start();
-  }
-
-  [[nodiscard]] const DomainTable& domains() const noexcept { return domains_; }
-  [[nodiscard]] const Memory& memory() const noexcept { return memory_; }
-  [[nodiscard]] FootprintSubject footprint() noexcept {
-    return {.memory = &memory_, .meter = &meter_, .arenas = &arenas_, .domains = domains_};
-  }
-
- private:
-  MemoryOptions options(const WorkerJob& job) {
-    MemoryOptions options;
-    options.profile = &profile_named(job.profile.view());
-    options.configuration = &configuration_called(job.configuration.view());
-    if (metered_) MimallocEngine::purge_at_once();
-    options.geometry = job.geometry;
-    options.arenas = arenas_.record();
-    options.nominal_base = ArenaSource::nominal_base;
-    options.nominal_base_context = &arenas_;
-    if (metered_) options.libc = meter_.wrap(libc_raw_allocator());
-    return options;
-  }
-
-  bool metered_;
-  LibcMeter meter_;
-  ArenaSource arenas_;
-  Memory memory_;
-  DomainTable domains_;
-};
 
 // The timed pass: the clock runs around the loop alone.
 class TimePass {
@@ -121,21 +73,37 @@ template <typename ReplayPass>
   return false;
 }
 
+void describe(const ReplaySubject& subject, WorkerResult& result) {
+  subject.describe(result);
+  const MallocIdentity malloc = identify_malloc();
+  result.malloc_name = ShortName(malloc.name);
+  result.malloc_version = ShortName(malloc.version);
+  result.malloc_path = ShortName(malloc.path);
+}
+
 int serve_job(const WorkerChannel& channel) {
-  ModelSubject subject(channel.job(), channel.recorded_bases());
-  if (const MimallocEngine* engine = subject.memory().mimalloc()) {
-    channel.result().engine_version = ShortName(engine->version());
-    channel.result().engine_path = ShortName(engine->path());
+  const std::unique_ptr<ReplaySubject> subject =
+      make_subject(channel.job(), channel.recorded_bases());
+  switch (channel.job().pass) {
+    case Pass::probe:
+      if (!send_byte(ChildProcess::kChannel, 'r')) return 1;
+      break;
+    case Pass::time: {
+      TimePass pass(subject->domains(), channel);
+      if (!serve(channel, pass)) return 1;
+      break;
+    }
+    case Pass::scan:
+    case Pass::sample: {
+      FootprintPass pass(*subject, channel);
+      if (!serve(channel, pass)) return 1;
+      pass.finish();
+      channel.set_text(subject->statistics_text());
+      break;
+    }
   }
-  if (channel.job().pass == Pass::time) {
-    TimePass pass(subject.domains(), channel);
-    if (!serve(channel, pass)) return 1;
-  } else {
-    FootprintPass pass(subject.footprint(), channel);
-    if (!serve(channel, pass)) return 1;
-    pass.finish();
-    channel.set_text(subject.memory().statistics_text());
-  }
+  // What tells of itself may allocate, so it comes last.
+  describe(*subject, channel.result());
   return send_byte(ChildProcess::kChannel, 'd') ? 0 : 1;
 }
 

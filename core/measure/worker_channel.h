@@ -29,11 +29,12 @@ enum class Pass : std::uint8_t {
   time,    // the clock around the loop, nothing else
   scan,    // event-exact extremes and integrals
   sample,  // the full identity at chosen moments
+  probe,   // no replay: what the target and the malloc say of themselves
 };
 
 // A short name in shared memory.
 struct ShortName {
-  std::array<char, 120> text{};
+  std::array<char, 400> text{};
   ShortName() = default;
   explicit ShortName(std::string_view name) {
     std::memcpy(text.data(), name.data(), std::min(name.size(), text.size() - 1));
@@ -68,6 +69,11 @@ struct WorkerJob {
 struct WorkerResult {
   ShortName engine_version;  // of the library that served in the model's place, "" if none did
   ShortName engine_path;
+  ShortName target_version;     // of a real CPython
+  std::uint64_t alignment = 0;  // and the spacing of its size classes, if it was asked
+  ShortName malloc_name;        // what serves malloc in the worker
+  ShortName malloc_version;
+  ShortName malloc_path;
   std::uint64_t events = 0;
   std::uint64_t refused = 0;
   std::uint64_t nanoseconds = 0;  // inside the loop alone

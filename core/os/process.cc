@@ -9,10 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "core/base/input_error.h"
@@ -44,8 +46,32 @@ void become(int from, int to) noexcept {
   if (from >= 0) ::dup2(from, to);
 }
 
-[[noreturn]] void run_child(const ChildOptions& options, char* const* argv, int channel,
-                            int failure) noexcept {
+// This process's variables with the child's own put in their place.
+std::vector<std::string> environment_of(const ChildOptions& options) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text(*variable);
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool replaced = std::any_of(options.environment.begin(), options.environment.end(),
+                                      [&](const auto& pair) { return pair.first == name; });
+    if (!replaced) variables.emplace_back(text);
+  }
+  for (const auto& [name, value] : options.environment) {
+    if (!value.empty()) variables.push_back(fmt::format("{}={}", name, value));
+  }
+  return variables;
+}
+
+// The array of pointers that exec takes. REQUIRES: `texts` stays as it is.
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+[[noreturn]] void run_child(const ChildOptions& options, char* const* argv, char* const* envp,
+                            int channel, int failure) noexcept {
   constexpr int kOutOfTheWay = 16;
   const int memory = options.memory_descriptor < 0
                          ? -1
@@ -59,7 +85,7 @@ void become(int from, int to) noexcept {
     if (persona >= 0)
       static_cast<void>(::personality(static_cast<unsigned long>(persona) | ADDR_NO_RANDOMIZE));
   }
-  ::execv(argv[0], argv);
+  ::execve(argv[0], argv, envp);
   const int error = errno;
   static_cast<void>(!::write(failure_copy, &error, sizeof error));
   ::_exit(127);
@@ -99,15 +125,15 @@ std::size_t MemoryFile::bytes() const {
 MemoryFile::~MemoryFile() { close_if_open(descriptor_); }
 
 ChildProcess ChildProcess::start(const ChildOptions& options) {
-  std::vector<char*> argv;
-  argv.push_back(const_cast<char*>(options.program.c_str()));
-  for (const std::string& argument : options.arguments)
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
+  std::vector<std::string> words = {options.program};
+  words.insert(words.end(), options.arguments.begin(), options.arguments.end());
+  const std::vector<char*> argv = pointers_to(words);
+  const std::vector<std::string> variables = environment_of(options);
+  const std::vector<char*> envp = pointers_to(variables);
   Ends channel = make_channel();
   Ends failure = make_channel();  // carries errno if exec fails, nothing if it succeeds
   const pid_t pid = ::fork();
-  if (pid == 0) run_child(options, argv.data(), channel.childs, failure.childs);
+  if (pid == 0) run_child(options, argv.data(), envp.data(), channel.childs, failure.childs);
   int error = pid < 0 ? errno : 0;
   close_if_open(channel.childs);
   close_if_open(failure.childs);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pymemlab {
@@ -33,6 +34,8 @@ struct ChildOptions {
   std::vector<std::string> arguments;  // argv[1] and after
   bool fixed_addresses = false;        // without address-space randomisation, if the kernel agrees
   int memory_descriptor = -1;          // becomes the child's kMemory
+  // Variables set in the child besides this process's own; an empty value takes one away.
+  std::vector<std::pair<std::string, std::string>> environment = {};
 };
 
 // The child is spoken to in single bytes over a socket, its kChannel.

@@ -83,6 +83,13 @@ std::span<const Configuration> configurations() noexcept {
 
 std::span<const Configuration> all_configurations() noexcept { return kConfigurations; }
 
+const Configuration& configuration_named(std::string_view name) {
+  for (const Configuration& configuration : kConfigurations) {
+    if (configuration.name == name) return configuration;
+  }
+  throw InputError("there is no configuration \"{}\"", name);
+}
+
 const Configuration& configuration_for(std::optional<std::string_view> value,
                                        const Profile& profile, Build build) {
   const Base standard = build.pymalloc ? Base::pymalloc : Base::libc;

@@ -40,6 +40,8 @@ struct Configuration {
 [[nodiscard]] std::span<const Configuration> configurations() noexcept;
 // Those, then mimalloc and mimalloc_debug, which only profiles that know them can be asked for.
 [[nodiscard]] std::span<const Configuration> all_configurations() noexcept;
+// Of those, the one of that name. Throws InputError.
+[[nodiscard]] const Configuration& configuration_named(std::string_view name);
 // The configuration that PYTHONMALLOC=`value` selects in that profile and build; nullopt = unset.
 // Throws InputError with the profile's own text for an unknown name.
 [[nodiscard]] const Configuration& configuration_for(std::optional<std::string_view> value,

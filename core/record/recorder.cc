@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "core/base/input_error.h"
-#include "core/record/preload.h"
+#include "core/os/preload.h"
 #include "core/record/process_recording.h"
 #include "core/record/process_tree.h"
 #include "core/record/ring_table.h"
@@ -205,7 +205,7 @@ void Output::discard() const {
 
 RecordResult record(const RecordRequest& request) {
   survive_file_size_limit();
-  const Preload preload;
+  const Preload preload("libpymemlab-agent.so");
   const Output output(request);
   RecordResult result;
   try {

@@ -9,11 +9,6 @@ namespace pymemlab {
 namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
-// A part of the address space where the kernel puts nothing unasked. Arenas go upwards through it
-// and no address is used twice, so that nothing of ours ever lies where somebody else's memory came
-// to be.
-constexpr std::uintptr_t kFirst = 0x2000'0000'0000;
-constexpr std::uintptr_t kEnd = 0x5000'0000'0000;
 
 }  // namespace
 

@@ -44,11 +44,22 @@ class ArenaSource {
   // For SmallHeapOptions::nominal_base: the recorded base of the arena handed out last.
   [[nodiscard]] static std::uint64_t nominal_base(void* source, std::uint64_t base) noexcept;
 
+  // Whether a pointer lies where only arenas do.
+  [[nodiscard]] static bool owns(const void* pointer) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+    return address >= kFirst && address < kEnd;
+  }
   // Counted here, independently of the heap.
   [[nodiscard]] std::uint64_t mapped_bytes() const noexcept { return mapped_bytes_; }
   [[nodiscard]] std::uint64_t requests() const noexcept { return requests_; }
 
  private:
+  // A part of the address space where the kernel puts nothing unasked. Arenas go upwards through it
+  // and no address is used twice, so that nothing of ours ever lies where somebody else's memory
+  // came to be.
+  static constexpr std::uintptr_t kFirst = 0x2000'0000'0000;
+  static constexpr std::uintptr_t kEnd = 0x5000'0000'0000;
+
   void* alloc(std::size_t bytes) noexcept;
   void free(void* base, std::size_t bytes) noexcept;
   [[nodiscard]] std::uint64_t next_base(std::size_t bytes) noexcept;

@@ -1,6 +1,7 @@
 // The median of a few timings and an interval that holds the true median with a known probability.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,6 +13,9 @@ struct MedianInterval {
   double high;
   double coverage;  // exact, whatever the distribution
 };
+
+// With fewer, no interval of order statistics covers the median with 95 %.
+inline constexpr std::size_t kFewestRoundsForInterval = 6;
 
 // REQUIRES: not empty.
 [[nodiscard]] double median(std::vector<double> values);

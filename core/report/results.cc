@@ -123,8 +123,7 @@ Json engine_json(const Measurement& m) {
 }
 
 Json time_summary_json(const std::vector<TimeRound>& rounds) {
-  std::vector<double> ns;
-  for (const TimeRound& round : rounds) ns.push_back(round.ns_per_event());
+  const std::vector<double> ns = times_of(rounds);
   Json json = {{"rounds", rounds.size()},
                {"median_ns_per_event", nullptr},
                {"min_ns_per_event", nullptr},
@@ -149,6 +148,7 @@ Json time_json(const std::vector<TimeRound>& rounds) {
   for (const TimeRound& round : rounds) {
     rows.push_back(
         {{"kind", "cold"},
+         {"round", round.round},
          {"events", round.events},
          {"ns", round.nanoseconds},
          {"ns_per_event", round.ns_per_event()},
@@ -156,6 +156,13 @@ Json time_json(const std::vector<TimeRound>& rounds) {
           {{"minor_faults", round.minor_faults}, {"major_faults", round.major_faults}}}});
   }
   return {{"rounds", std::move(rows)}, {"summary", time_summary_json(rounds)}};
+}
+
+Json known(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json malloc_json(const std::optional<MallocIdentity>& malloc) {
+  if (!malloc) return nullptr;
+  return {{"name", malloc->name}, {"version", known(malloc->version)}, {"path", malloc->path}};
 }
 
 const char* touch_name(Touch touch) {
@@ -171,10 +178,12 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
   const ReplayCounts& counts = trace.plan.counts;
   Json json = {{"trace", fmt::format("t{}", m.cell.trace)},
                {"target", m.cell.target},
+               {"target_version", known(m.cell.target_version)},
                {"configuration", m.cell.configuration},
                {"build", m.cell.build},
                {"profile", m.cell.profile},
-               {"system_malloc", m.cell.system_malloc},
+               {"system_malloc", m.cell.system_malloc.name},
+               {"malloc", malloc_json(m.malloc)},
                {"arena_residue", m.cell.residue.text()},
                {"touch", touch_name(m.cell.touch)},
                {"replayed",
@@ -187,6 +196,7 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
                  {"void", !m.void_reason.empty()},
                  {"void_reason", m.void_reason.empty() ? Json(nullptr) : Json(m.void_reason)}}},
                {"time", time_json(m.rounds)}};
+  if (!m.footprint) json["memory_reason"] = known(m.footprint_reason);
   json["memory"] =
       m.footprint ? memory_json(*m.footprint, m.cell.geometry.arena_bytes) : Json(nullptr);
   json["pymalloc"] = m.footprint ? pymalloc_json(*m.footprint) : Json(nullptr);
@@ -195,9 +205,9 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
 }
 
 Json context_json(const RunContext& context) {
-  auto known = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
   return {{"command", context.command},
           {"seed", context.seed},
+          {"left_out", context.left_out},
           {"started", context.started},
           {"pymemlab", context.version},
           {"revision", known(context.revision)},
@@ -212,6 +222,13 @@ Json context_json(const RunContext& context) {
 }
 
 }  // namespace
+
+std::vector<double> times_of(const std::vector<TimeRound>& rounds) {
+  std::vector<double> ns;
+  ns.reserve(rounds.size());
+  for (const TimeRound& round : rounds) ns.push_back(round.ns_per_event());
+  return ns;
+}
 
 Json results_document(const RunContext& context, const std::vector<MeasuredTrace>& traces,
                       const std::vector<Json>& summaries,

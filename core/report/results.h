@@ -14,6 +14,8 @@ namespace pymemlab {
 
 inline constexpr int kResultsSchemaVersion = 1;
 
+[[nodiscard]] std::vector<double> times_of(const std::vector<TimeRound>& rounds);
+
 // How the run was made.
 struct RunContext {
   Machine machine;
@@ -24,6 +26,7 @@ struct RunContext {
   std::string started;  // UTC
   std::vector<std::string> command;
   std::uint64_t seed = 0;
+  std::vector<std::string> left_out;  // cells that were asked for and not measured, with reasons
 };
 
 // `summaries` holds one object a trace, in order: figures of the trace itself.

@@ -79,6 +79,8 @@ def document_faults(document):
     for i, cell in enumerate(document["cells"]):
         if cell["trace"] not in ids:
             yield f"cells/{i}/trace", f"there is no trace {cell['trace']!r}"
+        if cell["memory"] is None:
+            continue
         for name, fault in memory_faults(cell["memory"]):
             yield f"cells/{i}/memory/{name}", fault
 

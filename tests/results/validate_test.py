@@ -47,6 +47,11 @@ class Validate(unittest.TestCase):
         document["context"]["weather"] = "fine"
         self.assertEqual(run(document)[0], 0)
 
+    def test_a_cell_without_a_footprint_passes(self):
+        document = copy.deepcopy(GOOD)
+        document["cells"][0].update(memory=None, memory_reason="the budget left no time for it")
+        self.assertEqual(run(document)[0], 0)
+
     def test_a_missing_figure_is_a_fault(self):
         self.assert_fault(lambda d: d["cells"][1]["memory"]["fragmentation"].pop("jw4"), "'jw4' is a required")
 

@@ -1,4 +1,4 @@
-// The agent's file, and what stands for it in LD_PRELOAD.
+// A shared object of ours that is put into other programs, and what stands for it in LD_PRELOAD.
 #pragma once
 
 #include <optional>
@@ -10,9 +10,8 @@ namespace pymemlab {
 
 class Preload {
  public:
-  // Finds the shared object beside the running program, else where installing puts it. Throws
-  // InputError.
-  Preload();
+  // Finds the shared object beside `program`, else where installing puts it. Throws InputError.
+  explicit Preload(const std::string& file_name, const std::string& program = running_program());
 
   // What the dynamic loader opens. Valid as long as this object lives.
   [[nodiscard]] const std::string& component() const noexcept { return component_; }

@@ -1,4 +1,4 @@
-#include "core/record/preload.h"
+#include "core/os/preload.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,26 +14,24 @@
 namespace pymemlab {
 namespace {
 
-constexpr const char* kAgentName = "libpymemlab-agent.so";
-
-std::string find_agent() {
-  const std::filesystem::path here = std::filesystem::path(running_program()).parent_path();
+std::string find(const std::string& file_name, const std::string& program) {
+  const std::filesystem::path here = std::filesystem::path(program).parent_path();
   const std::array places = {here, here.parent_path() / PYMEMLAB_LIBDIR / "pymemlab",
                              here.parent_path() / "lib/pymemlab",
                              here.parent_path() / "lib64/pymemlab"};
   for (const std::filesystem::path& place : places) {
     std::error_code unreadable;
-    if (!std::filesystem::is_regular_file(place / kAgentName, unreadable)) continue;
-    return (place / kAgentName).string();
+    if (!std::filesystem::is_regular_file(place / file_name, unreadable)) continue;
+    return (place / file_name).string();
   }
   throw InputError("{} is neither in {} nor in {}; build or install it together with pymemlab",
-                   kAgentName, places[0].string(), places[1].string());
+                   file_name, places[0].string(), places[1].string());
 }
 
 MemoryFile copy_of(const std::string& path) {
   File file = File::open_to_read(path);
   const std::size_t bytes = static_cast<std::size_t>(file.size().value_or(0));
-  MemoryFile copy = MemoryFile::create("pymemlab-agent", bytes);
+  MemoryFile copy = MemoryFile::create("pymemlab-preload", bytes);
   const MappedRegion content = MappedRegion::shared(copy.descriptor(), bytes);
   file.read({content.data(), bytes});
   return copy;
@@ -42,7 +40,8 @@ MemoryFile copy_of(const std::string& path) {
 }  // namespace
 
 // Colons and spaces separate the entries of LD_PRELOAD, and nothing quotes them.
-Preload::Preload() : component_(find_agent()) {
+Preload::Preload(const std::string& file_name, const std::string& program)
+    : component_(find(file_name, program)) {
   if (component_.find_first_of(": ") == std::string::npos) return;
   copy_ = copy_of(component_);
   component_ = fmt::format("/proc/{}/fd/{}", getpid(), copy_->descriptor());

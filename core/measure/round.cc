@@ -1,0 +1,256 @@
+#include "core/measure/round.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "core/base/input_error.h"
+#include "core/measure/worker.h"
+#include "core/os/preload.h"
+#include "core/pymem/configuration.h"
+
+namespace pymemlab {
+namespace {
+
+constexpr const char* kDriver = "libpymemlab-driver.so";
+
+void note_outcome(Measurement& measurement, const WorkerResult& result) {
+  auto text = [](const ShortName& name) { return std::string(name.view()); };
+  if (!result.engine_version.view().empty()) {
+    measurement.engine =
+        Engine{.version = text(result.engine_version), .path = text(result.engine_path)};
+  }
+  measurement.malloc = MallocIdentity{.name = text(result.malloc_name),
+                                      .version = text(result.malloc_version),
+                                      .path = text(result.malloc_path)};
+  if (result.refused == 0) return;
+  measurement.void_reason = fmt::format(
+      "{} requests that succeeded when the trace was recorded were refused here", result.refused);
+}
+
+FootprintSample sample_at(const std::vector<FootprintSample>& series, std::uint64_t event) {
+  const auto found =
+      std::lower_bound(series.begin(), series.end(), event,
+                       [](const FootprintSample& s, std::uint64_t e) { return s.event < e; });
+  return found == series.end() ? FootprintSample{} : *found;
+}
+
+// Mallocs that are only asked now and then, and whose memory comes and goes with the clock, may
+// show more in the second pass than in the first: the highest seen is the peak.
+void raise_peak(Footprint& footprint) {
+  for (const FootprintSample& sample : footprint.series) {
+    if (sample.mapped_bytes <= footprint.peak_mapped.mapped_bytes) continue;
+    footprint.peak_mapped = sample;
+  }
+  if (footprint.peak_mapped.mapped_bytes <= footprint.scan.peak_mapped_bytes) return;
+  footprint.scan.peak_mapped_bytes = footprint.peak_mapped.mapped_bytes;
+  footprint.scan.peak_mapped_event = footprint.peak_mapped.event;
+  footprint.scan.live_at_peak_mapped = footprint.peak_mapped.live_bytes;
+}
+
+WorkerJob sample_job(const MeasuredTrace& trace, WorkerJob job, const FootprintScan& scan,
+                     std::uint64_t samples) {
+  job.pass = Pass::sample;
+  job.every_event = samples == 0;
+  job.sample_room =
+      (job.every_event ? trace.plan.counts.issued : job.intervals) + job.moments.size() + 1;
+  job.peak_moment = scan.peak_mapped_event;
+  job.moments = {scan.peak_live_event, scan.peak_mapped_event,
+                 trace.plan.teardown_event.value_or(~0ull), ~0ull};
+  std::sort(job.moments.begin(), job.moments.end());
+  return job;
+}
+
+void take_series(const MeasuredTrace& trace, const WorkerChannel& channel, Footprint& footprint) {
+  const WorkerResult& result = channel.result();
+  footprint.series.assign(channel.samples().begin(),
+                          channel.samples().begin() + static_cast<std::ptrdiff_t>(result.samples));
+  footprint.peak_live = sample_at(footprint.series, footprint.scan.peak_live_event);
+  footprint.peak_mapped = sample_at(footprint.series, footprint.scan.peak_mapped_event);
+  if (!footprint.series.empty()) footprint.end = footprint.series.back();
+  if (trace.plan.teardown_event)
+    footprint.before_teardown = sample_at(footprint.series, *trace.plan.teardown_event);
+  footprint.peak_heap = result.peak_heap;
+  footprint.end_heap = result.end_heap;
+  footprint.statistics_text = channel.text().data();
+}
+
+}  // namespace
+
+WorkerJob job_for(const MeasuredTrace& trace, const Cell& cell, Pass pass) {
+  WorkerJob job;
+  job.pass = pass;
+  job.touch = cell.touch;
+  job.target = ShortName(cell.target);
+  job.profile = ShortName(cell.profile);
+  job.configuration = ShortName(cell.configuration);
+  job.geometry = cell.geometry;
+  job.residue = cell.residue;
+  job.slots = trace.plan.slots;
+  job.recorded_arenas = trace.arenas_of(cell.geometry.arena_bytes);
+  job.clock_bytes = trace.plan.clock_bytes;
+  return job;
+}
+
+Round::Round(const MeasuredTrace* trace, const Cell& cell, const RunOptions& options,
+             const WorkerJob& job)
+    : trace_(trace),
+      cell_(cell),
+      options_(options),
+      target_(target_named(cell.target)),
+      channel_(WorkerChannel::create(job)) {
+  if (trace == nullptr) return;
+  std::size_t k = 0;
+  for (const RecordedArena& arena : trace->plan.arenas) {
+    if (arena.bytes == cell.geometry.arena_bytes && k < channel_.recorded_bases().size()) {
+      channel_.recorded_bases()[k++] = arena.base;
+    }
+  }
+}
+
+const WorkerChannel& Round::run() {
+  ChildProcess worker = start();
+  expect(worker, worker.receive(), 'r');
+  if (channel_.job().pass == Pass::probe) {
+    expect(worker, worker.receive(), 'd');
+  } else {
+    replay(worker);
+  }
+  static_cast<void>(worker.wait());
+  expect_malloc();
+  return channel_;
+}
+
+ChildProcess Round::start() const {
+  const std::string ours =
+      options_.worker_program.empty() ? running_program() : options_.worker_program;
+  ChildOptions child;
+  child.program = ours;
+  child.arguments = {kWorkerArgument};
+  std::string preloads = cell_.system_malloc.library;
+  std::optional<Preload> driver;
+  if (target_.kind == TargetKind::python) {
+    driver.emplace(kDriver, ours);
+    child.program = target_.path;
+    child.arguments = {"-c", ""};  // what it does if it is not driven: nothing
+    preloads = fmt::format("{}{}{}", driver->component(), preloads.empty() ? "" : ":", preloads);
+  }
+  // The user's own preloads might be mallocs: a cell is what its name says.
+  child.environment = cell_.system_malloc.environment;
+  child.environment.emplace_back("LD_PRELOAD", preloads);
+  // Memory figures must not depend on where randomisation puts things; times must not be tied to
+  // one layout.
+  child.fixed_addresses = channel_.job().pass != Pass::time;
+  child.memory_descriptor = channel_.descriptor();
+  return ChildProcess::start(child);
+}
+
+void Round::replay(ChildProcess& worker) {
+  ReplayFeed feed(TraceReader::open(trace_->path));
+  while (true) {
+    const ReplayFeed::Filled filled = feed.fill(channel_.events(), channel_.wide());
+    if (filled.events == 0) break;
+    channel_.filled_events() = filled.events;
+    command(worker, 'w');
+  }
+  command(worker, 'e');
+}
+
+void Round::command(ChildProcess& worker, char what) {
+  const bool sent = worker.send(what);
+  expect(worker, sent ? worker.receive() : std::nullopt, 'd');
+}
+
+void Round::expect(ChildProcess& worker, std::optional<char> answer, char wanted) const {
+  if (answer == wanted) return;
+  if (answer == 'x') throw InputError("{}: {}", name(), channel_.text().data());
+  const std::string end = worker.wait();
+  if (target_.kind == TargetKind::python && end.empty()) {
+    throw InputError(
+        "{}: it does not load what is preloaded into it, so it cannot be driven from inside; "
+        "libpython:PATH with its shared library may work",
+        name());
+  }
+  throw InputError("{}: the worker {} during the replay", name(), end.empty() ? "ended" : end);
+}
+
+// A library that the loader could not preload is left out without a word.
+void Round::expect_malloc() const {
+  const SystemMalloc& wanted = cell_.system_malloc;
+  const WorkerResult& found = channel_.result();
+  const std::string_view file =
+      std::string_view(wanted.library).substr(wanted.library.rfind('/') + 1);
+  if (wanted.library.empty() || found.malloc_name.view() == wanted.allocator() ||
+      found.malloc_path.view().ends_with(file))
+    return;
+  throw InputError("{}: {} was preloaded, but malloc is that of {}", name(), wanted.library,
+                   found.malloc_path.view());
+}
+
+std::string Round::name() const {
+  const std::string malloc =
+      cell_.system_malloc.library.empty() ? "" : fmt::format(" {}", cell_.system_malloc.name);
+  if (trace_ == nullptr) return fmt::format("{}{}", cell_.target, malloc);
+  return fmt::format("{}: {} {} {}{}", trace_->path, cell_.target, cell_.configuration,
+                     cell_.profile, malloc);
+}
+
+void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::uint64_t round,
+                  Measurement& measurement) {
+  Round worker(&trace, measurement.cell, options, job_for(trace, measurement.cell, Pass::time));
+  const WorkerResult& result = worker.run().result();
+  note_outcome(measurement, result);
+  measurement.rounds.push_back({.round = round,
+                                .events = result.events,
+                                .nanoseconds = result.nanoseconds,
+                                .minor_faults = result.minor_faults,
+                                .major_faults = result.major_faults});
+}
+
+void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,
+                       Measurement& measurement) {
+  const Cell& cell = measurement.cell;
+  if (target_named(cell.target).is_real() &&
+      configuration_named(cell.configuration).mem_and_obj == Base::mimalloc) {
+    measurement.footprint_reason =
+        "CPython's own mimalloc shares its heap with the interpreter and tells nothing of one "
+        "block";
+    return;
+  }
+  Footprint footprint;
+  WorkerJob job = job_for(trace, cell, Pass::scan);
+  job.intervals = std::max<std::uint64_t>(1, options.samples);
+  {
+    Round scan(&trace, cell, options, job);
+    const WorkerChannel& channel = scan.run();
+    note_outcome(measurement, channel.result());
+    footprint.scan = channel.result().scan;
+    footprint.interval_peaks.assign(channel.interval_peaks().begin(),
+                                    channel.interval_peaks().end());
+  }
+  Round sample(&trace, cell, options, sample_job(trace, job, footprint.scan, options.samples));
+  take_series(trace, sample.run(), footprint);
+  raise_peak(footprint);
+  measurement.footprint = std::move(footprint);
+}
+
+Probe probe(const std::string& target, const SystemMalloc& system_malloc,
+            const std::string& configuration, const RunOptions& options) {
+  const Cell cell{.target = target, .system_malloc = system_malloc};
+  WorkerJob job;
+  job.pass = Pass::probe;
+  job.target = ShortName(target);
+  job.configuration = ShortName(configuration);
+  job.profile = ShortName(profiles().back().name);
+  job.geometry = profiles().back().geometry;
+  Round round(nullptr, cell, options, job);
+  const WorkerResult& result = round.run().result();
+  return {.target_version = std::string(result.target_version.view()),
+          .alignment = result.alignment,
+          .malloc = {.name = std::string(result.malloc_name.view()),
+                     .version = std::string(result.malloc_version.view()),
+                     .path = std::string(result.malloc_path.view())}};
+}
+
+}  // namespace pymemlab

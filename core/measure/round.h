@@ -1,0 +1,44 @@
+// One worker over one trace: what a round, a footprint pass and a probe are made of.
+#pragma once
+
+#include "core/measure/measurement.h"
+#include "core/measure/runner.h"
+#include "core/measure/target.h"
+#include "core/measure/worker_channel.h"
+
+namespace pymemlab {
+
+[[nodiscard]] WorkerJob job_for(const MeasuredTrace& trace, const Cell& cell, Pass pass);
+
+// A fresh process that performs one pass. Throws InputError, naming the cell, when it cannot.
+class Round {
+ public:
+  // REQUIRES: all outlive the round; trace is nullptr for Pass::probe alone.
+  Round(const MeasuredTrace* trace, const Cell& cell, const RunOptions& options,
+        const WorkerJob& job);
+
+  // What the worker left behind. Valid as long as the round lives.
+  const WorkerChannel& run();
+
+ private:
+  [[nodiscard]] ChildProcess start() const;
+  void replay(ChildProcess& worker);
+  void command(ChildProcess& worker, char what);
+  void expect(ChildProcess& worker, std::optional<char> answer, char wanted) const;
+  void expect_malloc() const;
+  [[nodiscard]] std::string name() const;
+
+  const MeasuredTrace* trace_;
+  const Cell& cell_;
+  const RunOptions& options_;
+  TargetName target_;
+  WorkerChannel channel_;
+};
+
+// Adds the cell's timed round with that number.
+void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::uint64_t round,
+                  Measurement& measurement);
+void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,
+                       Measurement& measurement);
+
+}  // namespace pymemlab
