@@ -20,7 +20,7 @@ namespace {
 constexpr std::array kSubcommands = {
     Subcommand{"attach", "Say how to record a process that runs already", declare_attach},
     Subcommand{"check", "Find misused memory: wrong domains, double frees, leaks", declare_check},
-    Subcommand{"compare", "Show the cells of a results document side by side", declare_compare},
+    Subcommand{"compare", "Show the cells of results documents side by side", declare_compare},
     Subcommand{"convert", "Convert between trace formats", declare_convert},
     Subcommand{"info", "Say what is in a trace", declare_info},
     Subcommand{"record", "Run a command and write the trace of the Python in it", declare_record},
