@@ -228,7 +228,8 @@ class Planner {
             }
           });
       const bool has_others = axes_.profiles.size() > 1 || targets_.size() > 1 ||
-                              traces_.size() > 1 || axes_.profiles.front() == kAll;
+                              traces_.size() > 1 ||
+                              std::count(axes_.profiles.begin(), axes_.profiles.end(), kAll) != 0;
       if (!known_to_others || !has_others) throw;
       leave_out(fmt::format("CPython {} has no configuration {}", target.profile->name, name));
     }
@@ -246,7 +247,7 @@ class Planner {
         seen_.insert({trace, target.name, std::string(configuration.name), version, malloc.name})
             .second;
     if (inserted) return true;
-    leave_out(is_libc_alone && axes_.profiles.size() + 0 != 1
+    leave_out(is_libc_alone && axes_.profiles.size() != 1
                   ? "the model's configuration malloc is the same under every profile"
                   : fmt::format("{} was asked for twice", configuration.name));
     return false;
