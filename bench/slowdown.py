@@ -5,9 +5,10 @@
 
 Every pair runs a program alone and under `pymemlab record`, in random order, one pair of each program after
 the other. --others says how many times it is also run under `-X tracemalloc` and under heaptrack (if there
-is one). Prints a table: seconds alone; wall time recorded / alone, the median of the pairs with its 95 %
-bootstrap interval; the collector's own CPU time in % of the program's; bytes an event on disk, with
-addresses and without; the other two tools' ratios of medians.
+is one; with PYTHONMALLOC=malloc, for it sees what the C library is asked). Prints a table: seconds alone;
+the program's wall time recorded / alone, the median of the pairs with its 95 % bootstrap interval; the
+same until the trace is complete; the collector's own CPU time in % of the program's; bytes an event on
+disk, with addresses and without; the other two tools' ratios of medians.
 """
 import argparse
 import os
@@ -22,22 +23,27 @@ import time
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(FOLDER, "..", "workloads", "python")
-DEFAULT = [("import_heavy", 12), ("json_documents", 12), ("text_search", 20), ("request_server", 8),
-           ("source_parsing", 24), ("expression_compiler", 5), ("symbolic_algebra", 10),
+DEFAULT = [("import_heavy", 24), ("json_documents", 20), ("text_search", 20), ("request_server", 14),
+           ("source_parsing", 6), ("expression_compiler", 10), ("symbolic_algebra", 3),
            ("text_statistics", 14)]
-# The program's own CPU time: a shell tells of its children what record cannot tell from its own.
-TIMED = ["bash", "-c", 'TIMEFORMAT="%U %S"; time "$@" > /dev/null 2> /dev/null', "bash"]
+# The program's own times: a shell tells of its children what record cannot tell from its own.
+TIMED = ["bash", "-c", 'TIMEFORMAT="%R %U %S"; time "$@" > /dev/null 2> /dev/null', "bash"]
 
 
-def run(prefix, program, prints=None):
-    """Wall seconds of the whole, CPU seconds of the program, and what `prefix` said."""
-    begin = time.monotonic()
-    done = subprocess.run(prefix + TIMED + program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wall = time.monotonic() - begin
-    if done.returncode != 0:
-        sys.exit("{} failed: {}".format(" ".join(prefix + program), done.stderr))
-    cpu = re.search(r"^(\d+\.\d+) (\d+\.\d+)$", done.stderr, re.MULTILINE)
-    return wall, float(cpu.group(1)) + float(cpu.group(2)), done.stderr
+class Run:
+    """Seconds: of the whole, of the program, its CPU's; and what `prefix` said."""
+
+    def __init__(self, prefix, program, environment=None):
+        begin = time.monotonic()
+        done = subprocess.run(prefix + TIMED + program, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, env=dict(os.environ, **(environment or {})))
+        self.whole = time.monotonic() - begin
+        if done.returncode != 0:
+            sys.exit("{} failed: {}".format(" ".join(prefix + program), done.stderr))
+        times = re.search(r"^(\d+\.\d+) (\d+\.\d+) (\d+\.\d+)$", done.stderr, re.MULTILINE)
+        self.wall, user, system = map(float, times.groups())
+        self.cpu = user + system
+        self.said = done.stderr
 
 
 def cpu_of_children():
@@ -57,36 +63,38 @@ class Program:
         self.trace = os.path.join(folder, name + ".pmtrace")
         self.folder = folder
         self.script = [os.path.join(PROGRAMS, name + ".py"), str(size)]
-        self.alone, self.ratios, self.collector = [], [], []
+        self.alone, self.ratios, self.complete, self.collector = [], [], [], []
         self.others = {"tracemalloc": [], "heaptrack": []}
         self.said = ""
 
     def run_alone(self):
-        wall, cpu, _ = run([], [self.options.python] + self.script)
-        return wall, cpu
+        return Run([], [self.options.python] + self.script)
 
     def run_recorded(self):
         before = cpu_of_children()
-        wall, cpu, self.said = run([self.options.pymemlab, "record", "-o", self.trace, "--"],
-                                   [self.options.python] + self.script)
-        return wall, cpu_of_children() - before - cpu
+        recorded = Run([self.options.pymemlab, "record", "-o", self.trace, "--"],
+                       [self.options.python] + self.script)
+        recorded.collector = cpu_of_children() - before - recorded.cpu
+        self.said = recorded.said
+        return recorded
 
     def pair(self):
         if random.random() < 0.5:
             alone, recorded = self.run_alone(), self.run_recorded()
         else:
             recorded, alone = self.run_recorded(), self.run_alone()
-        self.alone.append(alone[0])
-        self.ratios.append(recorded[0] / alone[0])
-        self.collector.append(100 * max(recorded[1], 0) / alone[1])
+        self.alone.append(alone.wall)
+        self.ratios.append(recorded.wall / alone.wall)
+        self.complete.append(recorded.whole / alone.whole)
+        self.collector.append(100 * max(recorded.collector, 0) / alone.cpu)
 
     def other_tools(self):
-        self.others["tracemalloc"].append(run([], [self.options.python, "-X", "tracemalloc"] + self.script)[0])
+        self.others["tracemalloc"].append(Run([], [self.options.python, "-X", "tracemalloc"] + self.script).wall)
         heaptrack = shutil.which("heaptrack")
         if heaptrack:
             target = os.path.join(self.folder, "heaptrack")
-            self.others["heaptrack"].append(
-                run([heaptrack, "-o", target], [self.options.python] + self.script)[0])
+            self.others["heaptrack"].append(Run([heaptrack, "-o", target], [self.options.python] + self.script,
+                                                {"PYTHONMALLOC": "malloc"}).wall)
 
     def bytes_an_event(self):
         events = int(re.search(r"recorded (\d+) events", self.said).group(1))
@@ -101,9 +109,9 @@ class Program:
         alone = statistics.median(self.alone)
         others = [("{:.2f}".format(statistics.median(walls) / alone) if walls else "-")
                   for walls in self.others.values()]
-        return "| {} | {:.2f} | {:.1f} | {:.3f} ({:.3f} to {:.3f}) | {:.0f} % | {:.2f} | {:.2f} | {} |".format(
+        return "| {} | {:.2f} | {:.1f} | {:.3f} ({:.3f} to {:.3f}) | {:.2f} | {:.0f} % | {:.2f} | {:.2f} | {} |".format(
             self.name, alone, events / 1e6, statistics.median(self.ratios), low, high,
-            statistics.median(self.collector), with_addresses, without, " | ".join(others))
+            statistics.median(self.complete), statistics.median(self.collector), with_addresses, without, " | ".join(others))
 
 
 def main():
@@ -125,9 +133,9 @@ def main():
         for _ in range(options.others):
             for program in programs:
                 program.other_tools()
-        print("| program | seconds | million events | recorded / alone | collector's CPU | bytes an event "
+        print("| program | seconds | million events | recorded / alone | until complete | collector's CPU | bytes an event "
               "| without addresses | tracemalloc | heaptrack |")
-        print("|---|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|---|")
         for program in programs:
             print(program.row())
         medians = [statistics.median(program.ratios) for program in programs]

@@ -122,6 +122,8 @@ void ProcessRecording::pause_or_go_on() {
   if (wants_pause_.load() == pauses_.paused()) return;
   if (!pauses_.paused()) {
     ring_->set_paused(true);
+    // What was copied out of the ring is older than the wish.
+    while (ring_->lags()) drain();
     pauses_.begin();
     takes_values_ = true;
     unless_failed([&] {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 
 namespace pymemlab {
@@ -10,6 +11,10 @@ namespace {
 
 // Read between two looks at the clock, and given back to the writers at once.
 constexpr std::uint64_t kMostAtOnce = 4096;
+// Of the ring: where one begins to copy.
+constexpr std::uint64_t kCrowded = ring::kRingBytes / 4;
+// Of all backlogs together: blocks that may still be made.
+std::atomic<int> g_blocks_left = (256 << 20) / static_cast<int>(kMostAtOnce * sizeof(ring::Record));
 
 }  // namespace
 
@@ -36,7 +41,26 @@ std::uint64_t RingReader::end() const noexcept {
   return std::numeric_limits<std::uint64_t>::max();
 }
 
-std::span<const ring::Record> RingReader::committed() const noexcept {
+RingReader::~RingReader() { g_blocks_left += static_cast<int>(backlog_.size()); }
+
+std::span<const ring::Record> RingReader::committed() {
+  if (is_committed(position_ + kCrowded)) copy_out();
+  if (backlog_.empty()) return committed_in_ring();
+  return std::span(backlog_.front()).subspan(backlog_released_);
+}
+
+void RingReader::copy_out() {
+  while (g_blocks_left.load(std::memory_order_relaxed) > 0) {
+    const std::span<const ring::Record> records = committed_in_ring();
+    if (records.empty()) return;
+    --g_blocks_left;
+    backlog_.emplace_back(records.begin(), records.end());
+    position_ += records.size_bytes();
+    header_->read.store(position_, std::memory_order_release);
+  }
+}
+
+std::span<const ring::Record> RingReader::committed_in_ring() const noexcept {
   const std::uint64_t lap_end = position_ - position_ % ring::kRingBytes + ring::kRingBytes;
   const std::uint64_t most =
       std::min({lap_end, end(), position_ + kMostAtOnce * sizeof(ring::Record)});
@@ -46,6 +70,14 @@ std::span<const ring::Record> RingReader::committed() const noexcept {
 }
 
 void RingReader::release(std::size_t count) noexcept {
+  if (!backlog_.empty()) {
+    backlog_released_ += count;
+    if (backlog_released_ != backlog_.front().size()) return;
+    backlog_.pop_front();
+    backlog_released_ = 0;
+    ++g_blocks_left;
+    return;
+  }
   position_ += count * sizeof(ring::Record);
   header_->read.store(position_, std::memory_order_release);
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <span>
+#include <vector>
 
 #include "core/os/mapped_region.h"
 #include "core/os/process.h"
@@ -14,6 +16,9 @@ class RingReader {
  public:
   // A new ring, the recording's `serial`th (from 1). Throws InputError.
   explicit RingReader(std::uint32_t serial);
+  RingReader(const RingReader&) = delete;
+  RingReader& operator=(const RingReader&) = delete;
+  ~RingReader();
 
   // The agent opens it through /proc, as any process of the same user can.
   [[nodiscard]] int descriptor() const noexcept { return file_.descriptor(); }
@@ -24,8 +29,12 @@ class RingReader {
   [[nodiscard]] const ring::Header& header() const noexcept { return *header_; }
 
   // Committed records that have not been released, adjacent in memory, in order. May be fewer than
-  // there are.
-  [[nodiscard]] std::span<const ring::Record> committed() const noexcept;
+  // there are. Once a quarter of the ring is taken, what is in it is copied out first, so that a
+  // program which allocates faster than its trace is written need not wait: up to 256 MiB, for all
+  // rings of this process together.
+  [[nodiscard]] std::span<const ring::Record> committed();
+  // Whether there are copies that have not been released.
+  [[nodiscard]] bool lags() const noexcept { return !backlog_.empty(); }
   // The first `count` of them have been read, and their room may be used again.
   void release(std::size_t count) noexcept;
   // Passes over positions that were taken and never committed. False if nothing is committed behind
@@ -33,6 +42,10 @@ class RingReader {
   [[nodiscard]] bool skip_hole() noexcept;
 
  private:
+  using Block = std::vector<ring::Record>;
+
+  void copy_out();
+  [[nodiscard]] std::span<const ring::Record> committed_in_ring() const noexcept;
   [[nodiscard]] const ring::Record& at(std::uint64_t position) const noexcept {
     return records_[position % ring::kRingBytes / sizeof(ring::Record)];
   }
@@ -45,6 +58,8 @@ class RingReader {
   ring::Header* header_;
   const ring::Record* records_;
   std::uint64_t position_ = ring::kFirstPosition;
+  std::deque<Block> backlog_;         // none is empty
+  std::size_t backlog_released_ = 0;  // of the first block
 };
 
 }  // namespace pymemlab

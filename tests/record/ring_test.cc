@@ -122,6 +122,31 @@ TEST(Ring, EndsForGoodWithoutAHoleWhenNobodyReads) {
       testing::ExitedWithCode(0), "");
 }
 
+// The collector looks, but takes nothing before the writer is done with several laps.
+TEST(Ring, LetsTheWriterGoOnWhileTheCollectorLags) {
+  EXPECT_EXIT(
+      {
+        constexpr std::uint64_t kEach = 3 * ring::kRecords;
+        Story story;
+        std::atomic<bool> written = false;
+        std::thread collector([&] {
+          while (!written) (void)story.reader().committed();
+        });
+        for (std::uint64_t i = 1; i <= kEach; ++i) Story::emit(i);
+        written = true;
+        collector.join();
+        bool well = story.reader().lags() && story.reader().header().state != ring::State::stopped;
+        for (std::uint64_t i = 1; i <= kEach && well;) {
+          const auto records = story.reader().committed();
+          well = well && !records.empty();
+          for (const ring::Record& record : records) well = well && record.where == i++;
+          story.reader().release(records.size());
+        }
+        tell(well && !story.reader().lags() && story.reader().committed().empty());
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(Ring, KeepsASizeNextToItsEventAlsoWhereALapEnds) {
   EXPECT_EXIT(
       {
