@@ -123,7 +123,7 @@ TEST(Formats, AreFoundByNameAndByExtension) {
   EXPECT_EQ(trace_format_of("b.pmtrace")->name, "pmtrace");
   EXPECT_EQ(trace_format_of("b"), nullptr);
   EXPECT_EQ(trace_format_named("rep").extension, ".rep");
-  EXPECT_THROW((void)trace_format_named("memray"), InputError);
+  EXPECT_THROW((void)trace_format_named("massif"), InputError);
 }
 
 TEST(Formats, CopyATraceDropsAddressesAndMendsACutOffOne) {
