@@ -22,6 +22,7 @@ struct Subcommand {
   std::function<int()> (*declare)(CLI::App& app);
 };
 
+std::function<int()> declare_advise(CLI::App& app);
 std::function<int()> declare_attach(CLI::App& app);
 std::function<int()> declare_check(CLI::App& app);
 std::function<int()> declare_convert(CLI::App& app);

@@ -1,0 +1,105 @@
+"""`pymemlab advise` as a process: on a trace, on a command, and its word kept by the real program.
+
+Runs the program named by the environment variable PYMEMLAB.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+PYMEMLAB = os.environ["PYMEMLAB"]
+PINNED = os.environ.get("PYMEMLAB_PINNED_TRACE")
+# Programs of workloads/python and their sizes.
+PROGRAMS = (("million_blocks.py", "1"), ("request_server.py", "2"), ("expression_compiler.py", "40"))
+MIB = 1 << 20
+
+
+def advise(*arguments):
+    return subprocess.run([PYMEMLAB, "advise", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=280)
+
+
+def python3():
+    """A python3 that runs, or None: Debian's before any other."""
+    for candidate in ("/usr/bin/python3", sys.executable):
+        if candidate and os.path.exists(candidate):
+            return candidate
+    return None
+
+
+def peak_resident_bytes(command, setting):
+    """The kernel's maximum for a run of the command with PYTHONMALLOC=setting."""
+    environment = dict(os.environ, PYTHONMALLOC=setting)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return usage.ru_maxrss * 1024
+
+
+class Advise(unittest.TestCase):
+    def test_a_shipped_trace_is_advised_on_in_sentences(self):
+        result = advise(os.path.join(ROOT, "traces", "request_server.pmtrace"), "--rounds", "6")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        text = result.stdout.decode()
+        for heading in ("What to set", "What it gains and costs", "Where the memory goes", "What no setting will fix"):
+            self.assertIn("\n" + heading + "\n", text)
+
+    def test_the_environment_lines_of_the_text_are_those_of_the_json(self):
+        trace = os.path.join(ROOT, "traces", "text_statistics.pmtrace")
+        advice = json.loads(advise(trace, "--rounds", "1", "--format", "json").stdout)
+        self.assertEqual(advice["schema"], "pymemlab.advice")
+        self.assertIsNone(advice["malloc"]["time_ratio"])
+        self.assertEqual(advice["default"]["configuration"], "pymalloc")
+        self.assertIn(advice["environment"], ([], ["PYTHONMALLOC=malloc"]))
+
+    def test_bad_calls_are_refused_in_one_sentence(self):
+        for arguments, sentence in (
+                ((), "wanted a trace, or a command to run"),
+                (("a.pmtrace", "b.pmtrace"), "wanted one trace; a command goes after --"),
+                (("a.pmtrace", "-o", "b.pmtrace"), "is one already"),
+                (("/nowhere.pmtrace",), "/nowhere.pmtrace"),
+                (("--", "/bin/true"), "no CPython was found in '/bin/true'")):
+            with self.subTest(arguments=arguments):
+                result = advise(*arguments)
+                self.assertEqual((result.returncode, result.stdout), (2, b""))
+                self.assertIn(sentence, result.stderr.decode())
+                self.assertEqual(result.stderr.count(b"\n"), 1)
+
+    @unittest.skipUnless(PINNED, "the environment names no writer of the trace")
+    def test_two_hundred_blocks_that_pin_a_hundred_arenas_are_named_first_with_the_bytes_they_hold(self):
+        with tempfile.TemporaryDirectory() as folder:
+            trace = os.path.join(folder, "pinned.pmtrace")
+            subprocess.run([PINNED, trace], check=True)
+            advice = json.loads(advise(trace, "--rounds", "1", "--format", "json").stdout)
+            first = advice["pinning"]["groups"][0]
+            self.assertEqual((first["block_bytes"], first["site"], first["blocks"]), (512, "app.py:12 in remember", 200))
+            self.assertEqual((first["first_epoch"], first["last_epoch"]), (1, 10))
+            self.assertEqual((first["arenas_alone"], first["returned_bytes"]), (100, 99 * MIB))
+            text = " ".join(advise(trace, "--rounds", "1").stdout.decode().split())
+            self.assertIn("200 blocks of size class 512, asked for at app.py:12 in remember (events 16,320 to 213,728, "
+                          "epochs 1 to 10 of 10), hold 100 arenas of their own: freeing them would return 99.0 MiB "
+                          "(103,809,024 bytes).", text)
+
+    @unittest.skipUnless(python3(), "no python3 here to run the programs with")
+    def test_its_environment_lines_change_a_real_programs_peak_as_predicted(self):
+        for name, size in PROGRAMS:
+            command = [python3(), os.path.join(ROOT, "workloads", "python", name), size]
+            with self.subTest(program=name):
+                result = advise("--rounds", "1", "--format", "json", "--", *command)
+                self.assertEqual(result.returncode, 0, result.stderr.decode())
+                advice = json.loads(result.stdout)
+                predicted = advice["malloc"]["peak_resident_bytes"] - advice["default"]["peak_resident_bytes"]
+                real = peak_resident_bytes(command, "malloc") - peak_resident_bytes(command, "pymalloc")
+                print(f"{name} {size}: malloc against pymalloc at the peak: predicted {predicted / MIB:+.1f} MiB, "
+                      f"real {real / MIB:+.1f} MiB; {advice['choice']}", file=sys.stderr)
+                self.assertGreater(abs(predicted), MIB)
+                self.assertEqual(predicted > 0, real > 0)
+                if advice["environment"]:
+                    self.assertIn(advice["choice"], ("set_malloc", "malloc_for_memory", "malloc_for_time"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,245 @@
+// pymemlab advise TRACE, or -- COMMAND: what to set, what it gains and costs, and where the memory
+// goes, in sentences.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/analyze/verdict.h"
+#include "core/base/input_error.h"
+#include "core/measure/runner.h"
+#include "core/pymem/profile.h"
+#include "core/record/recorder.h"
+#include "core/replay/recorded_geometry.h"
+#include "core/report/interval.h"
+#include "core/trace/approximate.h"
+#include "core/trace/site_ranking.h"
+#include "core/trace/summary.h"
+#include "core/trace/trace_reader.h"
+#include "tools/build_info.h"
+#include "tools/subcommand.h"
+#include "tools/temporary_folder.h"
+
+namespace pymemlab {
+namespace {
+
+// The version whose behaviour is modelled when a trace does not say which Python it came from.
+constexpr const char* kDefaultProfile = "3.13";
+
+struct AdviseOptions {
+  std::vector<std::string> words;  // a trace, or a command
+  bool is_command = false;
+  std::string output;  // where a command's trace is kept; empty: nowhere
+  std::string format = "text";
+  std::uint64_t rounds = 7;
+  std::uint64_t seed = 1;
+  bool allow_debug_build = false;
+};
+
+void say(const std::string& what) {
+  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\rpymemlab advise: {}\x1b[K", what);
+}
+void end_progress() {
+  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\x1b[K");
+}
+
+void record_command(const std::vector<std::string>& command, const std::string& output) {
+  const RecordResult result =
+      record({.command = command, .output = output, .site_depth = 1, .output_to_stderr = true});
+  if (!result.hooked) {
+    throw InputError(
+        "advise: no CPython was found in '{}', so there is no trace; name a command that runs "
+        "Python 3.6 or later, dynamically linked, as the same user, and that passes LD_PRELOAD on",
+        fmt::join(command, " "));
+  }
+  const RecordedProcess& process = result.processes.front();
+  if (process.events == 0)
+    throw InputError("advise: nothing was recorded of '{}'", fmt::join(command, " "));
+  if (process.loss) fmt::print(stderr, "pymemlab: {}\n", *process.loss);
+  if (result.program.code != 0) {
+    fmt::print(stderr,
+               "pymemlab: warning: the command ended with {}: the advice is about what it "
+               "did until then\n",
+               result.program.code);
+  }
+}
+
+// pymalloc, malloc, pymalloc_debug. A program writes to what it asks for, so the replay does.
+std::vector<Cell> cells_of(const MeasuredTrace& trace, std::uint64_t seed) {
+  const std::optional<PythonFacts>& python = trace.metadata.python;
+  const Profile& profile =
+      python ? profile_of_version(python->version) : profile_named(kDefaultProfile);
+  const Geometry geometry = recorded_geometry(profile, python);
+  const ArenaResidue residue =
+      trace.arenas_of(geometry.arena_bytes) != 0
+          ? ArenaResidue{.policy = ArenaResidue::Policy::recorded}
+          : ArenaResidue{.policy = ArenaResidue::Policy::random, .seed = seed};
+  std::vector<Cell> cells;
+  for (const char* configuration : {"pymalloc", "malloc", "pymalloc_debug"}) {
+    cells.push_back({.configuration = configuration,
+                     .profile = std::string(profile.name),
+                     .geometry = geometry,
+                     .residue = residue,
+                     .touch = Touch::all});
+  }
+  return cells;
+}
+
+std::uint64_t peak_resident(const Footprint& footprint) {
+  std::int64_t most = 0;
+  for (const FootprintSample& sample : footprint.series)
+    most = std::max(most, sample.resident_bytes);
+  return static_cast<std::uint64_t>(most);
+}
+
+CellFigures figures_of(const Measurement& measurement) {
+  CellFigures figures{.configuration = measurement.cell.configuration,
+                      .void_reason = measurement.void_reason};
+  if (figures.configuration == "pymalloc_debug") figures.configuration = "debug";
+  std::vector<double> ns;
+  for (const TimeRound& round : measurement.rounds) ns.push_back(round.ns_per_event());
+  if (!ns.empty()) figures.ns_per_request = median(ns);
+  if (measurement.footprint) {
+    figures.peak = measurement.footprint->peak_mapped;
+    figures.peak_resident_bytes = peak_resident(*measurement.footprint);
+  }
+  return figures;
+}
+
+// Rounds of one number were taken close together: they are a pair.
+ComparedCell compared(const Measurement& measurement, const Measurement& standard) {
+  ComparedCell cell{.figures = figures_of(measurement)};
+  std::vector<double> ratios;
+  const std::size_t pairs = std::min(measurement.rounds.size(), standard.rounds.size());
+  for (std::size_t i = 0; i < pairs; ++i)
+    ratios.push_back(measurement.rounds[i].ns_per_event() / standard.rounds[i].ns_per_event());
+  if (const std::optional<MedianInterval> interval = median_interval(ratios)) {
+    cell.time = TimeRatio{.median = median(ratios),
+                          .low = interval->low,
+                          .high = interval->high,
+                          .coverage = interval->coverage};
+  }
+  return cell;
+}
+
+void rank_lines(const std::string& path, VerdictInput& input) {
+  constexpr std::size_t kKept = 10;
+  TraceReader reader = TraceReader::open(path, {.sites = true});
+  if (!reader.has_sites()) return;
+  const std::uint64_t peak_event = summarize(reader).peak_live_bytes_event;
+  const SiteRanking ranking = rank_sites(path, peak_event);
+  input.sites_peak_bytes = ranking.peak_bytes;
+  for (const SiteUse& use : ranking.uses) {
+    if (input.top_sites.size() == kKept || use.peak_bytes == 0) return;
+    input.top_sites.push_back({.site = site_text(ranking.sites, use.site),
+                               .bytes = use.peak_bytes,
+                               .blocks = use.peak_blocks});
+  }
+}
+
+VerdictInput measure(const std::string& path, const AdviseOptions& options) {
+  say("reading the trace");
+  const MeasuredTrace trace = survey_trace(path);
+  const std::vector<Cell> cells = cells_of(trace, options.seed);
+  VerdictInput input{
+      .program = options.is_command || !trace.metadata.command.empty()
+                     ? fmt::format("{}", fmt::join(options.is_command ? options.words
+                                                                      : trace.metadata.command,
+                                                   " "))
+                     : path,
+      .python = trace.metadata.python ? trace.metadata.python->version : "",
+      .profile = cells[0].profile,
+      .requests = trace.plan.counts.issued,
+      .rounds = options.rounds,
+      .recorded_setting = trace.metadata.pythonmalloc};
+  if (trace.damage) input.warnings.push_back(*trace.damage);
+  if (const auto why = approximation(trace.metadata)) input.warnings.push_back(*why);
+  RunOptions run{.worker_program = {},
+                 .rounds = options.rounds,
+                 .suffices = {},
+                 .seed = options.seed,
+                 .progress = [](std::uint64_t done, std::uint64_t total) {
+                   say(fmt::format("{} of {} rounds", done, total));
+                 }};
+  const std::vector<Measurement> measured = run_cells({trace}, cells, run);
+  input.standard = figures_of(measured[0]);
+  input.malloc = compared(measured[1], measured[0]);
+  input.debug = compared(measured[2], measured[0]);
+  say("looking where the memory goes");
+  rank_lines(path, input);
+  input.pinning = find_arena_pinning(trace, cells[0]);
+  end_progress();
+  return input;
+}
+
+int run_advise(const AdviseOptions& options) {
+  if (!kOptimisedBuild && !options.allow_debug_build) {
+    throw InputError(
+        "this is a debug build, whose times mean nothing: build the release preset, or say "
+        "--allow-debug-build");
+  }
+  if (options.words.empty()) {
+    throw InputError(
+        "advise: wanted a trace, or a command to run, as in 'pymemlab advise -- python3 app.py'");
+  }
+  if (!options.is_command && options.words.size() != 1)
+    throw InputError("advise: wanted one trace; a command goes after --");
+  if (!options.is_command && !options.output.empty())
+    throw InputError("advise: -o keeps the trace of a command; {} is one already",
+                     options.words[0]);
+  std::optional<TemporaryFolder> folder;
+  std::string path = options.words[0];
+  if (options.is_command) {
+    path = options.output;
+    if (path.empty()) path = folder.emplace().file("advise.pmtrace");
+    record_command(options.words, path);
+  }
+  const VerdictInput input = measure(path, options);
+  const Verdict verdict = judge(input);
+  if (options.format == "json") {
+    fmt::print("{}\n", verdict_json(input, verdict).dump(1));
+  } else {
+    fmt::print("{}", verdict_text(input, verdict));
+  }
+  return kDone;
+}
+
+// Whether the command line has a "--" of its own: what follows is a command, not a trace.
+bool has_separator(const std::vector<std::string>& words) {
+  return std::find(words.begin(), words.end(), "--") != words.end();
+}
+
+}  // namespace
+
+std::function<int()> declare_advise(CLI::App& app) {
+  auto options = std::make_shared<AdviseOptions>();
+  app.add_option("TRACE", options->words, "A trace; or -- and a command, which is recorded first")
+      ->type_name("TRACE | -- COMMAND");
+  app.add_option("-o,--output", options->output,
+                 "Where the trace of the command is kept (default: it is not)")
+      ->type_name("FILE");
+  app.add_option("--format", options->format, "text, or json for tools")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_option("--rounds", options->rounds,
+                 "Timed rounds of each configuration, each in a fresh process")
+      ->check(CLI::Range(1, 10000).description("1 to 10000"))
+      ->capture_default_str();
+  app.add_option("--seed", options->seed,
+                 "Decides the order of the configurations in a round, and random arenas")
+      ->capture_default_str();
+  app.add_flag("--allow-debug-build", options->allow_debug_build,
+               "Measure although this build is not optimised");
+  return [options] {
+    options->is_command = has_separator(command_line());
+    return run_advise(*options);
+  };
+}
+
+}  // namespace pymemlab
