@@ -39,6 +39,7 @@ struct ReplayOptions {
   std::string budget;        // "10m"; empty: none
   bool list = false;
   std::uint64_t samples = 2000;
+  bool latency = false;
   std::string output = "results.json";
   bool allow_debug_build = false;
 };
@@ -108,6 +109,7 @@ RunOptions run_options(const ReplayOptions& options) {
                  .seed = options.axes.seed,
                  .samples = options.samples,
                  .footprint = true,
+                 .latency = options.latency,
                  .progress = show_progress};
   if (options.rounds != kAuto) {
     const auto parsed = std::from_chars(options.rounds.data(),
@@ -123,12 +125,14 @@ RunOptions run_options(const ReplayOptions& options) {
 }
 
 // What the budget or the limit on rounds left thin, in a sentence each.
-void say_what_is_thin(const std::vector<Measurement>& measurements, bool fixed_rounds) {
+void say_what_is_thin(const std::vector<Measurement>& measurements, bool fixed_rounds,
+                      bool latency) {
   std::map<std::string, std::size_t> faults;
   for (const Measurement& m : measurements) {
     if (!fixed_rounds && m.rounds.size() < kFewestRoundsForInterval)
       ++faults["too few rounds for a 95 % interval"];
     if (!m.footprint_reason.empty()) ++faults["no footprint: " + m.footprint_reason];
+    if (latency && !m.latency_reason.empty()) ++faults["no latency: " + m.latency_reason];
   }
   for (const auto& [fault, count] : faults) {
     fmt::print(stderr, "pymemlab: {} of {} cells: {}; `pymemlab compare` names them\n", count,
@@ -206,7 +210,7 @@ int run_replay(const ReplayOptions& options) {
                      .seed = axes.seed,
                      .left_out = planned.left_out};
   output.write(results_document(context, traces, summaries, measurements));
-  say_what_is_thin(measurements, run.suffices == nullptr && run.deadline == 0);
+  say_what_is_thin(measurements, run.suffices == nullptr && run.deadline == 0, run.latency);
   if (options.output != "-") {
     fmt::print(stderr, "pymemlab: {} cells written to {}; `pymemlab compare {}` shows them\n",
                measurements.size(), options.output, options.output);
@@ -269,6 +273,10 @@ std::function<int()> declare_replay(CLI::App& app) {
                  "Samples of the footprint over the allocation clock; 0: after every event")
       ->check(CLI::Range(0, 1000000).description("0 to 1000000"))
       ->capture_default_str();
+  app.add_flag(
+      "--latency", options->latency,
+      "Time single calls too, in a pass of their own: their distribution by operation and\n"
+      "size; takes about as long as a footprint");
   app.add_option("-o,--output", options->output, "Results document to write; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/measure/footprint.h"
+#include "core/measure/latency.h"
 #include "core/measure/system_malloc.h"
 #include "core/pymalloc/geometry.h"
 #include "core/replay/arena_source.h"
@@ -68,7 +69,9 @@ struct Measurement {
   std::vector<TimeRound> rounds;         // cold: each the first replay in a fresh process
   std::optional<Footprint> footprint;
   std::string footprint_reason;  // why there is no footprint
-  std::string void_reason;       // not empty: the replay met what the trace does not have
+  std::optional<Latency> latency;
+  std::string latency_reason;  // why there is none
+  std::string void_reason;     // not empty: the replay met what the trace does not have
 };
 
 // A trace as it was measured.

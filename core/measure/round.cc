@@ -141,7 +141,7 @@ ChildProcess Round::start() const {
   child.environment.emplace_back("LD_PRELOAD", preloads);
   // Memory figures must not depend on where randomisation puts things; times must not be tied to
   // one layout.
-  child.fixed_addresses = channel_.job().pass != Pass::time;
+  child.fixed_addresses = !is_timed(channel_.job().pass);
   child.memory_descriptor = channel_.descriptor();
   return ChildProcess::start(child);
 }
@@ -206,6 +206,33 @@ void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::ui
                                 .nanoseconds = result.nanoseconds,
                                 .minor_faults = result.minor_faults,
                                 .major_faults = result.major_faults});
+}
+
+void measure_latency(const MeasuredTrace& trace, const RunOptions& options,
+                     Measurement& measurement) {
+  const Cell& cell = measurement.cell;
+  Round worker(&trace, cell, options, job_for(trace, cell, Pass::latency));
+  const WorkerChannel& channel = worker.run();
+  const WorkerResult& result = channel.result();
+  note_outcome(measurement, result);
+  Latency latency{.timer = {.clock = std::string(result.latency_clock.view()),
+                            .resolution_ns = result.clock_resolution_ns,
+                            .overhead_ns = result.clock_overhead_ns,
+                            .empty_calls = channel.latencies().empty_calls()},
+                  .sizes = {}};
+  const SizeRanges ranges(cell.geometry.alignment);
+  for (std::size_t k = 0; k < kCallKinds; ++k) {
+    for (std::size_t r = 0; r < ranges.count(); ++r) {
+      const auto kind = static_cast<CallKind>(k);
+      const LatencyHistogram& histogram = channel.latencies().at(kind, r);
+      if (histogram.calls() == 0) continue;
+      latency.sizes.push_back({.kind = kind,
+                               .from_bytes = ranges.from_bytes(r),
+                               .to_bytes = ranges.to_bytes(r),
+                               .histogram = histogram});
+    }
+  }
+  measurement.latency = std::move(latency);
 }
 
 void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,

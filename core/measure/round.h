@@ -38,6 +38,8 @@ class Round {
 // Adds the cell's timed round with that number.
 void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::uint64_t round,
                   Measurement& measurement);
+void measure_latency(const MeasuredTrace& trace, const RunOptions& options,
+                     Measurement& measurement);
 void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,
                        Measurement& measurement);
 

@@ -21,7 +21,8 @@ class Schedule {
         order_(measurements.size()),
         round_cost_(measurements.size()),
         random_(options.seed),
-        total_(measurements.size() * (options.rounds + (options.footprint ? 1 : 0))) {
+        total_(measurements.size() *
+               (options.rounds + (options.footprint ? 1 : 0) + (options.latency ? 1 : 0))) {
     std::iota(order_.begin(), order_.end(), std::size_t{0});
   }
 
@@ -29,12 +30,9 @@ class Schedule {
     const bool hurried = options_.deadline != 0;
     const std::uint64_t first = hurried ? std::min<std::uint64_t>(1, options_.rounds) : 0;
     rounds(0, first);
-    if (hurried && options_.footprint) {
-      const std::uint64_t now = now_nanoseconds();
-      footprints(now + time_left() / 2);
-    }
+    if (hurried) passes(now_nanoseconds() + time_left() / 2);
     rounds(first, options_.rounds);
-    if (!hurried && options_.footprint) footprints(0);
+    if (!hurried) passes(0);
     if (options_.progress) options_.progress(total_, total_);
   }
 
@@ -83,16 +81,31 @@ class Schedule {
     return wanted;
   }
 
-  // A footprint is two passes, each slower than a timed round.
-  void footprints(std::uint64_t deadline) {
+  // What is measured once a cell, cell by cell. A footprint is two passes, each slower than a timed
+  // round; a clock around each call takes longer than most calls.
+  void passes(std::uint64_t deadline) {
+    constexpr const char* kNoTime = "the budget left no time for it";
     constexpr std::uint64_t kRounds = 3;
     for (std::size_t i = 0; i < measurements_.size(); ++i) {
-      if (fits(kRounds * round_cost_[i], deadline)) {
-        measure_footprint(trace_of(i), options_, measurements_[i]);
-      } else {
-        measurements_[i].footprint_reason = "the budget left no time for it";
+      Measurement& m = measurements_[i];
+      if (options_.footprint) {
+        if (fits(kRounds * round_cost_[i], deadline)) {
+          measure_footprint(trace_of(i), options_, m);
+        } else {
+          m.footprint_reason = kNoTime;
+        }
+        step();
       }
-      step();
+      if (!options_.latency) {
+        m.latency_reason = "it was not asked for";
+      } else {
+        if (fits(kRounds * round_cost_[i], deadline)) {
+          measure_latency(trace_of(i), options_, m);
+        } else {
+          m.latency_reason = kNoTime;
+        }
+        step();
+      }
     }
   }
 

@@ -18,12 +18,13 @@ struct RunOptions {
   // cell, which the others are compared with. Empty: every cell gets all rounds.
   std::function<bool(const std::vector<TimeRound>& rounds)> suffices;
   // No work is begun that would probably end after this moment of now_nanoseconds(): the first
-  // round comes first, then footprints, in at most half of the time that is left, then more rounds.
-  // 0: there is no such moment, and footprints come last.
+  // round comes first, then footprints and latencies, in at most half of the time that is left,
+  // then more rounds. 0: there is no such moment, and rounds come first.
   std::uint64_t deadline = 0;
   std::uint64_t seed = 1;        // order of the cells within each round
   std::uint64_t samples = 2000;  // of the footprint, on the allocation clock
   bool footprint = true;
+  bool latency = false;
   // Called between rounds with what is done and what there is to do. May be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };

@@ -28,7 +28,7 @@ class ReplaySubject {
  public:
   // `metered`: the malloc of the process is counted, which costs time.
   ReplaySubject(const WorkerJob& job, std::span<const std::uint64_t> recorded_bases)
-      : metered_(job.pass != Pass::time), arenas_(job.residue, recorded_bases) {}
+      : metered_(!is_timed(job.pass)), arenas_(job.residue, recorded_bases) {}
   ReplaySubject(const ReplaySubject&) = delete;
   ReplaySubject& operator=(const ReplaySubject&) = delete;
   virtual ~ReplaySubject() = default;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/measure/footprint_pass.h"
+#include "core/measure/latency_pass.h"
 #include "core/measure/subject.h"
 #include "core/measure/system_malloc.h"
 #include "core/measure/worker_channel.h"
@@ -90,6 +91,11 @@ int serve_job(const WorkerChannel& channel) {
       break;
     case Pass::time: {
       TimePass pass(subject->domains(), channel);
+      if (!serve(channel, pass)) return 1;
+      break;
+    }
+    case Pass::latency: {
+      LatencyPass pass(subject->domains(), channel);
       if (!serve(channel, pass)) return 1;
       break;
     }

@@ -6,7 +6,7 @@
 
 namespace pymemlab {
 
-std::array<WorkerChannel::Array, 6> WorkerChannel::layout(const WorkerJob& job) {
+std::array<WorkerChannel::Array, 7> WorkerChannel::layout(const WorkerJob& job) {
   std::size_t offset = sizeof(Head);
   auto place = [&](std::size_t size, std::size_t element_bytes) {
     offset = (offset + 63) / 64 * 64;
@@ -14,12 +14,14 @@ std::array<WorkerChannel::Array, 6> WorkerChannel::layout(const WorkerJob& job) 
     offset += size * element_bytes;
     return array;
   };
-  return {place(job.window_events, sizeof(ReplayEvent)),
-          place(job.window_events, sizeof(std::uint64_t)),
-          place(job.recorded_arenas, sizeof(std::uint64_t)),
-          place(job.pass == Pass::scan ? job.intervals : 0, sizeof(IntervalPeak)),
-          place(job.sample_room, sizeof(FootprintSample)),
-          place(kTextBytes, 1)};
+  return {
+      place(job.window_events, sizeof(ReplayEvent)),
+      place(job.window_events, sizeof(std::uint64_t)),
+      place(job.recorded_arenas, sizeof(std::uint64_t)),
+      place(job.pass == Pass::scan ? job.intervals : 0, sizeof(IntervalPeak)),
+      place(job.sample_room, sizeof(FootprintSample)),
+      place(kTextBytes, 1),
+      place(job.pass == Pass::latency ? LatencyTable::kHistograms : 0, sizeof(LatencyHistogram))};
 }
 
 WorkerChannel::WorkerChannel(MemoryFile file, MappedRegion region)
@@ -27,7 +29,7 @@ WorkerChannel::WorkerChannel(MemoryFile file, MappedRegion region)
 
 WorkerChannel WorkerChannel::create(const WorkerJob& job) {
   const Array last = layout(job).back();
-  const std::size_t bytes = last.offset + last.size;
+  const std::size_t bytes = last.offset + last.size * sizeof(LatencyHistogram);
   MemoryFile file = MemoryFile::create("pymemlab-worker", bytes);
   MappedRegion region = MappedRegion::shared(file.descriptor(), bytes);
   new (region.data()) Head{.job = job, .result = {}};

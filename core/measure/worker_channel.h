@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "core/measure/footprint.h"
+#include "core/measure/latency.h"
 #include "core/os/mapped_region.h"
 #include "core/os/process.h"
 #include "core/pymalloc/geometry.h"
@@ -26,11 +27,17 @@
 namespace pymemlab {
 
 enum class Pass : std::uint8_t {
-  time,    // the clock around the loop, nothing else
-  scan,    // event-exact extremes and integrals
-  sample,  // the full identity at chosen moments
-  probe,   // no replay: what the target and the malloc say of themselves
+  time,     // the clock around the loop, nothing else
+  scan,     // event-exact extremes and integrals
+  sample,   // the full identity at chosen moments
+  latency,  // the clock around each call
+  probe,    // no replay: what the target and the malloc say of themselves
 };
+
+// Passes whose figures are times: nothing is counted in them, and addresses lie where they may.
+[[nodiscard]] constexpr bool is_timed(Pass pass) noexcept {
+  return pass == Pass::time || pass == Pass::latency;
+}
 
 // A short name in shared memory.
 struct ShortName {
@@ -79,6 +86,9 @@ struct WorkerResult {
   std::uint64_t nanoseconds = 0;  // inside the loop alone
   std::uint64_t minor_faults = 0;
   std::uint64_t major_faults = 0;
+  ShortName latency_clock;
+  double clock_resolution_ns = 0;
+  double clock_overhead_ns = 0;
   FootprintScan scan;
   std::uint64_t samples = 0;
   HeapSnapshot peak_heap;
@@ -110,6 +120,10 @@ class WorkerChannel {
   [[nodiscard]] std::span<FootprintSample> samples() const noexcept {
     return array<FootprintSample>(4);
   }
+  // REQUIRES: the pass is Pass::latency.
+  [[nodiscard]] LatencyTable latencies() const noexcept {
+    return LatencyTable(array<LatencyHistogram>(6));
+  }
   // A message ('x') or the statistics text at the end; NUL-terminated.
   [[nodiscard]] std::span<char> text() const noexcept { return array<char>(5); }
   void set_text(std::string_view text) const noexcept;
@@ -124,7 +138,7 @@ class WorkerChannel {
     std::size_t offset = 0;
     std::size_t size = 0;
   };
-  static std::array<Array, 6> layout(const WorkerJob& job);
+  static std::array<Array, 7> layout(const WorkerJob& job);
   [[nodiscard]] Head& head() const noexcept { return *reinterpret_cast<Head*>(region_.data()); }
   template <typename T>
   [[nodiscard]] std::span<T> array(std::size_t i) const noexcept {
@@ -134,7 +148,7 @@ class WorkerChannel {
   WorkerChannel(MemoryFile file, MappedRegion region);
   MemoryFile file_;
   MappedRegion region_;
-  std::array<Array, 6> arrays_;
+  std::array<Array, 7> arrays_;
 };
 
 }  // namespace pymemlab

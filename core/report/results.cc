@@ -7,6 +7,7 @@
 #include "core/base/input_error.h"
 #include "core/measure/fragmentation.h"
 #include "core/report/interval.h"
+#include "core/report/latency_json.h"
 
 namespace pymemlab {
 namespace {
@@ -196,6 +197,8 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
                  {"void", !m.void_reason.empty()},
                  {"void_reason", m.void_reason.empty() ? Json(nullptr) : Json(m.void_reason)}}},
                {"time", time_json(m.rounds)}};
+  json["latency"] = m.latency ? latency_json(*m.latency) : Json(nullptr);
+  if (!m.latency) json["latency_reason"] = known(m.latency_reason);
   if (!m.footprint) json["memory_reason"] = known(m.footprint_reason);
   json["memory"] =
       m.footprint ? memory_json(*m.footprint, m.cell.geometry.arena_bytes) : Json(nullptr);

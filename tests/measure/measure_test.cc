@@ -278,6 +278,51 @@ TEST(Rounds, EachIsAFreshProcessOverTheWholeTrace) {
   }
 }
 
+const LatencyHistogram& latency_of(const Measurement& m, CallKind kind, std::uint64_t bytes) {
+  static const LatencyHistogram none;
+  for (const Latency::Row& row : m.latency->sizes) {
+    if (row.kind == kind && row.from_bytes <= bytes && bytes <= row.to_bytes) return row.histogram;
+  }
+  return none;
+}
+
+TEST(Latency, HasEveryCallUnderItsOperationAndSize) {
+  Trace trace("calls");
+  for (int i = 0; i < 100; ++i) trace.malloc(Domain::obj, 24);
+  for (int i = 0; i < 3; ++i) trace.malloc(Domain::mem, 5000);
+  trace.malloc(Domain::raw, 0);
+  trace.realloc(0, 700);
+  trace.realloc(1, 30);
+  for (int i = 0; i < 104; ++i) trace.free(0);  // the last one moves to the place of the freed
+  trace.finish();
+  RunOptions run = options(0, 10);
+  run.footprint = false;
+  run.latency = true;
+  for (const Measurement& m :
+       run_cells({survey_trace(trace.path)}, all_configurations("3.13"), run)) {
+    SCOPED_TRACE(m.cell.configuration);
+    ASSERT_TRUE(m.latency);
+    auto calls = [&](CallKind kind, std::uint64_t bytes) {
+      return latency_of(m, kind, bytes).calls();
+    };
+    EXPECT_EQ(calls(CallKind::malloc, 17), 100u);
+    EXPECT_EQ(calls(CallKind::malloc, 5000), 3u);
+    EXPECT_EQ(calls(CallKind::malloc, 0), 1u);
+    EXPECT_EQ(calls(CallKind::realloc, 700), 1u);
+    EXPECT_EQ(calls(CallKind::realloc, 32), 1u);
+    EXPECT_EQ(calls(CallKind::free, 32), 99u);
+    EXPECT_EQ(calls(CallKind::free, 1024), 1u);
+    EXPECT_EQ(calls(CallKind::free, 8192), 3u);
+    EXPECT_EQ(calls(CallKind::free, 0), 1u);
+    const LatencyTimer& timer = m.latency->timer;
+    EXPECT_GT(timer.overhead_ns, 0);
+    EXPECT_GT(timer.resolution_ns, 0);
+    EXPECT_GE(timer.empty_calls.quantile_ns(0.5) + 1, timer.overhead_ns);
+    EXPECT_GE(latency_of(m, CallKind::malloc, 24).quantile_ns(0.5) + 1, timer.overhead_ns);
+    EXPECT_TRUE(m.void_reason.empty());
+  }
+}
+
 TEST(Rounds, AWorkerThatDiesIsASentenceThatNamesTheCell) {
   const Trace trace = random_trace(7, 100);
   RunOptions run = options(1, 10);

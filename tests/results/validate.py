@@ -72,6 +72,32 @@ def memory_faults(memory):
             yield "fragmentation", f"jw2 <= jw4 <= jw3 does not hold: {jw}"
 
 
+def distribution_faults(row):
+    quantiles = [row[name] for name in ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")]
+    if quantiles != sorted(quantiles):
+        yield f"quantiles fall: {quantiles}"
+    buckets = row.get("buckets")
+    if buckets is None:
+        return
+    if sum(bucket["calls"] for bucket in buckets) != row["calls"]:
+        yield f"its buckets hold other than its {row['calls']} calls"
+    if any(a["to_ns"] > b["from_ns"] for a, b in zip(buckets, buckets[1:])):
+        yield "its buckets overlap"
+
+
+def latency_faults(latency):
+    for fault in distribution_faults(latency["timer"]["empty_call"]):
+        yield "timer/empty_call", fault
+    for part in ("kinds", "size_classes"):
+        for i, row in enumerate(latency[part]):
+            for fault in distribution_faults(row):
+                yield f"{part}/{i}", fault
+    for kind in latency["kinds"]:
+        calls = sum(row["calls"] for row in latency["size_classes"] if row["kind"] == kind["kind"])
+        if calls != kind["calls"]:
+            yield "size_classes", f"{calls} calls of {kind['kind']}, which has {kind['calls']}"
+
+
 def document_faults(document):
     ids = [trace["id"] for trace in document["traces"]]
     if len(set(ids)) < len(ids):
@@ -79,6 +105,8 @@ def document_faults(document):
     for i, cell in enumerate(document["cells"]):
         if cell["trace"] not in ids:
             yield f"cells/{i}/trace", f"there is no trace {cell['trace']!r}"
+        for name, fault in latency_faults(cell["latency"]) if cell.get("latency") else ():
+            yield f"cells/{i}/latency/{name}", fault
         if cell["memory"] is None:
             continue
         for name, fault in memory_faults(cell["memory"]):

@@ -78,6 +78,16 @@ class Cells(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--budget soon: a time such as 90s, 10m or 1h was wanted", done.stderr)
 
+    def test_latency_is_measured_when_it_is_asked_for(self):
+        document, _ = self.replay("-c", "pymalloc,malloc_debug", "--latency")
+        for cell in document["cells"]:
+            kinds = cell["latency"]["kinds"]
+            self.assertEqual(sum(kind["calls"] for kind in kinds), cell["replayed"]["events"])
+            self.assertGreater(kinds[0]["p50_ns"], 0)
+        document, _ = self.replay("-c", "pymalloc")
+        self.assertIsNone(document["cells"][0]["latency"])
+        self.assertEqual(document["cells"][0]["latency_reason"], "it was not asked for")
+
     def test_list_names_every_axis(self):
         done = run("replay", "--list")
         self.assertEqual(done.returncode, 0, done.stderr)
