@@ -26,23 +26,6 @@ std::uint32_t offset_of(NameForm form, std::uint64_t name) noexcept {
                                                                  : std::uint64_t{0} - name);
 }
 
-// What an event of a code does to `alive` of its slot, if it is about one.
-struct Liveness {
-  std::uint32_t mask = 0;   // all ones if it is
-  std::uint32_t added = 0;  // must lead to 0 or 1
-};
-constexpr std::array<Liveness, 256> make_liveness() {
-  std::array<Liveness, 256> rules{};
-  for (std::uint32_t code = 0; code < rules.size(); ++code) {
-    const auto kind = static_cast<EventKind>(code & 15u);
-    const bool failed = (code & 128u) != 0;
-    if (takes_new_slot(kind) && !failed) rules[code] = {~0u, 1};
-    if (kind == EventKind::free) rules[code] = {~0u, ~0u};
-  }
-  return rules;
-}
-constexpr std::array<Liveness, 256> kLiveness = make_liveness();
-
 }  // namespace
 
 EventsHead EventDecoder::decode(ChunkReader& chunk, EventBatch& batch,
@@ -144,20 +127,17 @@ void EventDecoder::read_marks(ChunkReader& chunk, std::vector<std::string>& mark
   }
 }
 
-// In blocks that stay in the nearest cache: first what happens to slots, then whether it can.
 void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t marks,
                        EventBatch& batch) {
-  constexpr std::size_t kBlock = 1024;
   open_columns(chunk, head);
   slots_.make_room(head.events);
   batch.events.resize(head.events);
-  checked_ = batch.events.data();
   Position at{.allocations = slots_.allocations_,
               .named = slots_.allocations_ - 1,
               .live = slots_.live_,
               .used = slots_.used_};
   for (std::size_t first = 0; first < head.events && valid_;) {
-    std::size_t events = std::min<std::size_t>(kBlock, head.events - first);
+    std::size_t events = std::min<std::size_t>(SlotTable::kGuard, head.events - first);
     const std::uint8_t* tokens = tokens_.data() + first;
     Event* out = batch.events.data() + first;
     if (at.allocations < kAgeRing - 1) {
@@ -166,7 +146,6 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
     } else {
       valid_ &= run_block<false>(tokens, out, events, marks, at);
     }
-    if (valid_) check_liveness(out + events);
     first += events;
   }
   slots_.allocations_ = at.allocations;
@@ -178,20 +157,25 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
 // The common events run without a branch between allocations and frees. The place in the ring
 // beyond the newest allocation holds the slot that is taken next, so that an allocation finds its
 // slot where a free or realloc finds the block it names; and every event stores its slot where a
-// free does, in order[-1 .. live), which is not used. Numbers of allocations are modulo 2^32: all
+// free does, in order[.. live), which is not used. Numbers of allocations are modulo 2^32: all
 // that can be named lie within kAgeRing. An early block ends before allocation kAgeRing - 1: names
-// may reach back beyond the first one.
+// may reach back beyond the first one. An allocation takes a dead slot and a free a live one, so
+// `alive` never leaves 0 and 1 unless the coding is impossible. Too many frees lead into the guard
+// in front of order, and in one block of events no further.
 template <bool kEarly>
 bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t events,
                              std::size_t marks, Position& position) {
-  Slot* const order = slots_.order_.data();  // with its guard
-  static_assert(SlotTable::kGuard == 1);
+  const Row* const rows = rows_.data();
+  Slot* const order = slots_.order_.data() + SlotTable::kGuard;
   Slot* const ring = slots_.ring_.data();
-  const auto ring_mask = static_cast<std::uint32_t>(slots_.ring_mask_);
+  std::uint8_t* const alive = slots_.alive_.data();
+  const std::uint32_t ring_mask =
+      kEarly ? static_cast<std::uint32_t>(slots_.ring_mask_) : kAgeRing - 1;
   auto allocations = static_cast<std::uint32_t>(position.allocations);
   auto last = static_cast<std::uint32_t>(position.named - position.allocations);
   std::int64_t live = position.live;
   std::int64_t used = position.used;
+  std::uint32_t held = 0;   // all values of `alive`
   std::uint32_t worst = 0;  // the largest of all ages less 1, and in an early block of all numbers
   const auto save = [&] {
     position.allocations += allocations - static_cast<std::uint32_t>(position.allocations);
@@ -199,21 +183,20 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
     position.live = live;
     position.used = used;
   };
-  ring[allocations & ring_mask] = order[live + 1];
+  ring[allocations & ring_mask] = order[live];
   for (std::size_t i = 0; i != events; ++i) {
-    const Row& row = rows_[tokens[i]];
+    const Row& row = rows[tokens[i]];
     std::uint32_t low = row.low;
     std::uint32_t offset = row.offset;
     if (row.flags != 0) [[unlikely]] {
       if ((row.flags & kRare) != 0) {
         save();
-        out[i] = decode_rare(row, marks, out + i, position);
+        out[i] = decode_rare(row, marks, position);
         allocations = static_cast<std::uint32_t>(position.allocations);
         last = static_cast<std::uint32_t>(position.named - position.allocations);
         live = position.live;
         used = position.used;
-        if (live < 0) return false;
-        ring[allocations & ring_mask] = order[live + 1];
+        ring[allocations & ring_mask] = order[live];
         continue;
       }
       if ((row.flags & kSizeInColumn) != 0) low = take_size(low);
@@ -223,7 +206,6 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
         offset = offset_of(row.form, name);
         if (name == kNoName && row.from_last == 0) {
           out[i] = with_slot(low, kNoSlot);
-          skip_liveness(out + i);
           valid_ &= row.live < 0;
           continue;
         }
@@ -235,38 +217,17 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
     if (kEarly) worst = std::max(worst, number);
     const Slot slot = ring[number & ring_mask];
     out[i] = with_slot(low, slot);
-    order[live] = slot;
+    order[live - 1] = slot;
     live += row.live;
-    if (live < 0) [[unlikely]]
-      return false;
+    alive[slot] = static_cast<std::uint8_t>(alive[slot] + row.live);
+    held |= alive[slot];
     used = std::max(used, live);
     last = back + ((last + row.allocates) & row.allocates);
     allocations -= row.allocates;
-    ring[allocations & ring_mask] = order[live + 1];
+    ring[allocations & ring_mask] = order[live];
   }
   save();
-  return worst < kAgeRing - 1;
-}
-
-// Holds the events from checked_ to `end` against what is live: an allocation takes a dead slot, a
-// free that is not named dead a live one.
-void EventDecoder::check_liveness(const Event* end) {
-  std::uint8_t* const alive = slots_.alive_.data();
-  std::uint32_t seen = 0;
-  for (const Event* event = checked_; event != end; ++event) {
-    const Liveness& rule = kLiveness[event->code()];
-    std::uint8_t& held = alive[event->slot() & rule.mask];
-    held = static_cast<std::uint8_t>(held + rule.added);
-    seen |= held;
-  }
-  checked_ = end;
-  valid_ &= seen <= 1;
-}
-
-// As check_liveness, up to an event that has no block.
-void EventDecoder::skip_liveness(const Event* event) {
-  if (valid_) check_liveness(event);
-  checked_ = event + 1;
+  return worst < kAgeRing - 1 && held <= 1;
 }
 
 void EventDecoder::open_columns(ChunkReader& chunk, const EventsHead& head) {
@@ -299,8 +260,7 @@ std::uint32_t EventDecoder::take_size(std::uint32_t low) {
 }
 
 // Everything that carries more than a size and a recent block. Clears valid_ for what cannot be.
-Event EventDecoder::decode_rare(const Row& row, std::size_t marks, const Event* event,
-                                Position& at) {
+Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at) {
   if ((row.flags & kNoRow) != 0) {
     valid_ = false;
     return {};
@@ -321,18 +281,18 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, const Event* 
     slot = slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(at.live++)];
     at.used = std::max(at.used, at.live);
     slots_.ring_[at.allocations++ & slots_.ring_mask_] = slot;
+    valid_ &= ++slots_.alive_[slot] == 1;
   } else if (names_block(kind)) {
     if (row.form != NameForm::age || name != kNoName) {
       slot = find_block(row.form, name, at);
     } else {
       valid_ &= kind == EventKind::free;
-      skip_liveness(event);
     }
     if (row.form == NameForm::dead) {
-      skip_liveness(event);
       valid_ &= slot != kNoSlot && !slots_.alive(slot);
-    } else if (kind == EventKind::free && slot != kNoSlot && at.live-- > 0) {
-      slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(at.live)] = slot;
+    } else if (kind == EventKind::free && slot != kNoSlot) {
+      valid_ &= slots_.alive_[slot]-- == 1 && at.live > 0;
+      slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(--at.live)] = slot;
     }
   } else if (kind == EventKind::arena_alloc) {
     slot = arenas_++;

@@ -64,9 +64,7 @@ class EventDecoder {
                  Position& position);
   void open_columns(ChunkReader& chunk, const EventsHead& head);
   void check_columns(const ChunkReader& chunk, const EventsHead& head) const;
-  Event decode_rare(const Row& row, std::size_t marks, const Event* event, Position& at);
-  void check_liveness(const Event* end);
-  void skip_liveness(const Event* event);
+  Event decode_rare(const Row& row, std::size_t marks, Position& at);
   Slot find_block(NameForm form, std::uint64_t value, Position& at);
   std::uint32_t take_size(std::uint32_t low);
 
@@ -76,10 +74,9 @@ class EventDecoder {
   std::array<Row, kMaxDictionary> rows_{};
   VarintReader sizes_;
   VarintReader names_;
-  std::uint64_t named_slot_ = 0;    // that went by its number last in the chunk
-  const Event* checked_ = nullptr;  // events of the chunk up to here agree with what is live
-  std::uint64_t words_used_ = 0;    // in the chunk
-  bool valid_ = true;               // no event of the chunk is impossible so far
+  std::uint64_t named_slot_ = 0;  // that went by its number last in the chunk
+  std::uint64_t words_used_ = 0;  // in the chunk
+  bool valid_ = true;             // no event of the chunk is impossible so far
   Bytes buffer_;
   Bytes tokens_;
   Bytes sizes_buffer_;

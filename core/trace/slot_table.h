@@ -26,8 +26,9 @@ inline constexpr std::uint32_t kAgeRing = 1u << 20;
 
 class SlotTable {
  public:
-  // Entries in front of order_, which the decoder's loop may overwrite.
-  static constexpr std::size_t kGuard = 1;
+  // Entries in front of order_, which the decoder's loop may overwrite: as many as it decodes
+  // events before it looks whether all of them could be.
+  static constexpr std::size_t kGuard = 1024;
 
   SlotTable() { make_room(1); }
 

@@ -99,6 +99,7 @@ TraceWriter::Impl::Impl(File file, TraceMetadata metadata, TraceWriterOptions op
       builder_(options.compression_level) {
   options_.chunk_events = std::clamp(options_.chunk_events, 1u, kMaxChunkEvents);
   options_.key_chunks = std::max(options_.key_chunks, 1u);
+  slots_.make_room(options_.chunk_events);
   std::erase(metadata_.columns, "address");
   std::erase(metadata_.columns, "site");
   if (options_.addresses) metadata_.columns.emplace_back("address");
@@ -111,7 +112,6 @@ TraceWriter::Impl::Impl(File file, TraceMetadata metadata, TraceWriterOptions op
 
 Slot TraceWriter::Impl::append(const Operation& operation) {
   PYMEMLAB_CHECK(!finished_);
-  slots_.make_room(1);
   Slot slot = operation.slot;
   Name name;
   if (takes_new_slot(operation.kind)) {
@@ -289,6 +289,7 @@ void TraceWriter::Impl::flush_chunk() {
   last_slot_ = 0;
   chunk_flags_ = 0;
   encoder_.clear();
+  slots_.make_room(options_.chunk_events);
   address_tokens_.clear();
   address_words_.clear();
   chunk_sites_.clear();
