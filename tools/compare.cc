@@ -10,6 +10,7 @@
 #include "core/report/comparison.h"
 #include "core/report/results.h"
 #include "core/report/tables.h"
+#include "tools/exports.h"
 #include "tools/subcommand.h"
 
 namespace pymemlab {
@@ -19,6 +20,7 @@ struct CompareOptions {
   std::vector<std::string> paths;
   std::string format = "text";
   std::string fail_if;
+  std::vector<std::string> exports;
 };
 
 struct Format {
@@ -31,11 +33,17 @@ constexpr std::array kFormats = {Format{"text", text_table}, Format{"markdown", 
 int run_compare(const CompareOptions& options) {
   if (!options.fail_if.empty() && options.paths.size() < 2)
     throw InputError("--fail-if compares an earlier document with a later one: give both");
+  if (!options.exports.empty() && options.paths.size() > 1)
+    throw InputError("--export takes one results document: {} were given", options.paths.size());
   const std::optional<FailureRule> rule =
       options.fail_if.empty() ? std::nullopt : std::optional<FailureRule>(options.fail_if);
   std::vector<NamedDocument> documents;
   for (const std::string& path : options.paths)
     documents.push_back({.place = path, .document = read_results(path)});
+  if (!options.exports.empty()) {
+    Exports(options.exports).write(documents[0].document);
+    return kDone;
+  }
   std::vector<Comparison> comparisons;
   if (documents.size() == 1) comparisons.push_back(compare_cells(documents[0]));
   for (std::size_t i = 1; i < documents.size(); ++i)
@@ -69,6 +77,7 @@ std::function<int()> declare_compare(CLI::App& app) {
                  "Changes that end with status 1, as in time>+3%,peak>+5%,resident>+10%; a change\n"
                  "of time must be statistically detectable as well")
       ->type_name("RULES");
+  declare_exports(app, options->exports);
   return [options] { return run_compare(*options); };
 }
 

@@ -22,6 +22,8 @@
 #include "core/trace/approximate.h"
 #include "core/trace/trace_reader.h"
 #include "tools/build_info.h"
+#include "tools/document_file.h"
+#include "tools/exports.h"
 #include "tools/replay_cells.h"
 #include "tools/shipped_traces.h"
 #include "tools/subcommand.h"
@@ -41,6 +43,7 @@ struct ReplayOptions {
   std::uint64_t samples = 2000;
   bool latency = false;
   std::string output = "results.json";
+  std::vector<std::string> exports;
   bool allow_debug_build = false;
 };
 
@@ -140,36 +143,6 @@ void say_what_is_thin(const std::vector<Measurement>& measurements, bool fixed_r
   }
 }
 
-// Opened before the measuring begins, so that a place which cannot be written to is known at once;
-// a document that cannot be written whole replaces nothing.
-class DocumentFile {
- public:
-  explicit DocumentFile(const std::string& path)
-      : path_(path),
-        beside_(path != "-" &&
-                (std::filesystem::is_regular_file(path) || !std::filesystem::exists(path))),
-        file_(File::open_to_write(beside_ ? part() : path)) {}
-  DocumentFile(const DocumentFile&) = delete;
-  DocumentFile& operator=(const DocumentFile&) = delete;
-  ~DocumentFile() {
-    std::error_code already_gone;
-    if (beside_) std::filesystem::remove(part(), already_gone);
-  }
-
-  void write(const nlohmann::ordered_json& document) {
-    const std::string text = document.dump(1) + "\n";
-    file_.write(std::as_bytes(std::span(text)));
-    file_.close();
-    if (beside_) std::filesystem::rename(part(), path_);
-  }
-
- private:
-  [[nodiscard]] std::string part() const { return path_ + ".part"; }
-  std::string path_;
-  bool beside_;
-  File file_;
-};
-
 int run_replay(const ReplayOptions& options) {
   if (!kOptimisedBuild && !options.allow_debug_build) {
     throw InputError(
@@ -183,6 +156,7 @@ int run_replay(const ReplayOptions& options) {
   }
   const std::string started = utc_now();
   DocumentFile output(options.output);
+  const Exports exports(options.exports);
   std::vector<std::string> paths = options.traces;
   if (paths.empty()) paths = shipped_traces();
   std::vector<MeasuredTrace> traces;
@@ -209,7 +183,9 @@ int run_replay(const ReplayOptions& options) {
                      .command = command_line(),
                      .seed = axes.seed,
                      .left_out = planned.left_out};
-  output.write(results_document(context, traces, summaries, measurements));
+  const nlohmann::ordered_json results = results_document(context, traces, summaries, measurements);
+  output.write(results.dump(1) + "\n");
+  exports.write(results);
   say_what_is_thin(measurements, run.suffices == nullptr && run.deadline == 0, run.latency);
   if (options.output != "-") {
     fmt::print(stderr, "pymemlab: {} cells written to {}; `pymemlab compare {}` shows them\n",
@@ -280,6 +256,7 @@ std::function<int()> declare_replay(CLI::App& app) {
   app.add_option("-o,--output", options->output, "Results document to write; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();
+  declare_exports(app, options->exports);
   app.add_flag("--allow-debug-build", options->allow_debug_build,
                "Measure although this build is not optimised");
   return [options, rounds = app.get_option("--rounds")] {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "core/base/input_error.h"
+#include "core/report/cell_names.h"
 
 namespace pymemlab {
 namespace {
@@ -65,38 +66,6 @@ CellFigures figures_of(const Json& cell) {
   return figures;
 }
 
-// "libpython 3.11.2" where it is a real CPython, however long its path.
-std::string target_name(const Json& cell) {
-  const std::string target = cell.at("target");
-  const Json version = cell.value("target_version", Json());
-  if (!version.is_string()) return target;
-  return fmt::format("{} {}", target.substr(0, target.find(':')), version.get<std::string>());
-}
-
-std::string row_name(const Json& cell, const std::vector<Json>& cells) {
-  std::string name = cell.at("configuration").get<std::string>();
-  const bool targets_differ = std::any_of(cells.begin(), cells.end(), [&](const Json& c) {
-    return c.at("target") != cell.at("target");
-  });
-  const bool real = cell.at("target") != "model";
-  if (targets_differ) name += fmt::format(" {}", target_name(cell));
-  for (const char* key : {"profile", "build", "system_malloc", "touch"}) {
-    if (real && std::string_view(key) == "profile") continue;  // the version says it
-    const bool differs = std::any_of(cells.begin(), cells.end(),
-                                     [&](const Json& c) { return c.at(key) != cell.at(key); });
-    if (differs) name += fmt::format(" {}", cell.at(key).get<std::string>());
-  }
-  return name;
-}
-
-std::vector<Json> cells_of(const Json& document, const Json& trace) {
-  std::vector<Json> cells;
-  for (const Json& cell : document.at("cells")) {
-    if (cell.at("trace") == trace.at("id")) cells.push_back(cell);
-  }
-  return cells;
-}
-
 std::string heading_of(const Json& trace, const Json& first) {
   return fmt::format("{}: {} events replayed, profile {}, arenas {}, touch {}",
                      trace.at("path").get<std::string>(), first.at("replayed").at("events").dump(),
@@ -107,7 +76,7 @@ std::string heading_of(const Json& trace, const Json& first) {
 
 ComparedCell lone_cell(const Json& cell, const std::vector<Json>& cells) {
   ComparedCell compared;
-  compared.name = row_name(cell, cells);
+  compared.name = cell_name(cell, cells);
   compared.is_void = cell.at("replayed").at("void").get<bool>();
   compared.figures = figures_of(cell);
   return compared;

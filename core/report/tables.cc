@@ -7,6 +7,7 @@
 #include <span>
 
 #include "core/base/units.h"
+#include "core/report/csv.h"
 
 namespace pymemlab {
 namespace {
@@ -198,20 +199,9 @@ Json effect_json(const ComparedCell& cell) {
   return json;
 }
 
-// Quoted where it has to be.
-std::string csv_text(const std::string& text) {
-  if (text.find_first_of(",\"\n") == text.npos) return text;
-  std::string quoted;
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return fmt::format("\"{}\"", quoted);
-}
-
 std::string csv_value(const Json& value) {
   if (value.is_null()) return {};
-  return value.is_string() ? csv_text(value.get<std::string>()) : value.dump();
+  return value.is_string() ? csv_field(value.get<std::string>()) : value.dump();
 }
 
 constexpr std::array kFigureColumns = {"rounds",
@@ -247,8 +237,8 @@ std::string csv_table(const Comparison& comparison) {
   text += "\n";
   for (const ComparedTrace& trace : comparison.traces) {
     for (const ComparedCell& cell : trace.cells) {
-      text += fmt::format("{},{}", csv_text(trace.heading.substr(0, trace.heading.find(':'))),
-                          csv_text(row_name(cell)));
+      text += fmt::format("{},{}", csv_field(trace.heading.substr(0, trace.heading.find(':'))),
+                          csv_field(row_name(cell)));
       add_values(text, figures_json(cell.figures), kFigureColumns);
       add_values(text, cell.baseline ? figures_json(*cell.baseline) : Json(), kFigureColumns);
       add_values(text, effect_json(cell), kEffectColumns);
