@@ -42,6 +42,7 @@ struct ReplayOptions {
   bool list = false;
   std::uint64_t samples = 2000;
   bool latency = false;
+  std::uint64_t arena_map_moments = 0;
   std::string output = "results.json";
   std::vector<std::string> exports;
   bool allow_debug_build = false;
@@ -113,6 +114,7 @@ RunOptions run_options(const ReplayOptions& options) {
                  .samples = options.samples,
                  .footprint = true,
                  .latency = options.latency,
+                 .arena_map_moments = options.arena_map_moments,
                  .progress = show_progress};
   if (options.rounds != kAuto) {
     const auto parsed = std::from_chars(options.rounds.data(),
@@ -253,6 +255,10 @@ std::function<int()> declare_replay(CLI::App& app) {
       "--latency", options->latency,
       "Time single calls too, in a pass of their own: their distribution by operation and\n"
       "size; takes about as long as a footprint");
+  app.add_flag("--arena-map{48}", options->arena_map_moments,
+               "Keep what is in every pool of every arena, where pymalloc is modelled, at so many\n"
+               "moments (48 if it is not said), for the map of `pymemlab report`; fewer if large")
+      ->type_name("N");
   app.add_option("-o,--output", options->output, "Results document to write; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();

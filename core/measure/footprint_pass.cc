@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "core/measure/arena_map.h"
 #include "core/pymem/system_allocators.h"
 
 namespace pymemlab {
@@ -30,7 +31,9 @@ FootprintPass::FootprintPass(ReplaySubject& subject, const WorkerChannel& channe
       result_(&channel.result()),
       interval_peaks_(channel.interval_peaks()),
       samples_(channel.samples()),
-      entries_(channel.job().slots) {
+      map_(channel.map()),
+      entries_(channel.job().slots),
+      next_mapped_event_(job_.map_every) {
   for (Entry& entry : entries_) entry.live = false;  // touches every page before the baseline
   if (!samples_.empty()) {
     take_sample();  // a rehearsal: what taking a sample touches belongs to the baseline
@@ -165,7 +168,13 @@ void FootprintPass::after_event(std::uint64_t advance) noexcept {
   ++events_;
   if (job_.pass == Pass::scan) {
     scan_event(advance);
-  } else if (job_.every_event) {
+    return;
+  }
+  if (events_ == next_mapped_event_) {
+    map_arenas();
+    next_mapped_event_ += job_.map_every;
+  }
+  if (job_.every_event) {
     take_sample();
   } else if (advance != 0 && interval_at(clock_bytes_) > interval_) {
     take_sample();
@@ -185,6 +194,7 @@ void FootprintPass::scan_event(std::uint64_t advance) noexcept {
   if (interval != interval_) subject_.meter().refresh();
   interval_ = interval;
   const std::uint64_t mapped = mapped_bytes();
+  scan.peak_arena_bytes = std::max(scan.peak_arena_bytes, subject_.arenas().mapped_bytes());
   if (live_bytes_ > scan.peak_live_bytes) {
     scan.peak_live_bytes = live_bytes_;
     scan.peak_live_event = events_;
@@ -214,7 +224,10 @@ void FootprintPass::scan_event(std::uint64_t advance) noexcept {
 // The chosen moments lie before the event with their number.
 void FootprintPass::sample_event() noexcept {
   while (next_moment_ < job_.moments.size() && job_.moments[next_moment_] <= events_) {
-    if (job_.moments[next_moment_] == events_) take_sample();
+    if (job_.moments[next_moment_] == events_) {
+      take_sample();
+      map_arenas();
+    }
     ++next_moment_;
   }
 }
@@ -263,6 +276,13 @@ void FootprintPass::take_sample() noexcept {
   if (s.event == job_.peak_moment) result_->peak_heap = snapshot();
 }
 
+void FootprintPass::map_arenas() noexcept {
+  if (job_.map_every == 0 || mapped_event_ == events_ || subject_.heap() == nullptr) return;
+  mapped_event_ = events_;
+  result_->map_bytes =
+      write_map_moment(*subject_.heap(), events_, clock_bytes_, map_, result_->map_bytes);
+}
+
 HeapSnapshot FootprintPass::snapshot() const noexcept {
   HeapSnapshot snapshot;
   const std::optional<HeapStatistics> statistics = subject_.heap_statistics();
@@ -281,6 +301,7 @@ void FootprintPass::finish() noexcept {
   if (job_.pass != Pass::sample) return;
   sample_event();
   take_sample();
+  map_arenas();
   result_->end_heap = snapshot();
 }
 

@@ -48,6 +48,8 @@ class FootprintPass {
   void scan_event(std::uint64_t advance) noexcept;
   void sample_event() noexcept;
   void take_sample() noexcept;
+  // Adds this moment to the arena map, if there is to be one.
+  void map_arenas() noexcept;
   [[nodiscard]] HeapSnapshot snapshot() const noexcept;
   [[nodiscard]] std::uint64_t mapped_bytes() const noexcept {
     return subject_.arenas().mapped_bytes() + subject_.meter().mapped_bytes() +
@@ -59,6 +61,7 @@ class FootprintPass {
   WorkerResult* result_;
   std::span<IntervalPeak> interval_peaks_;
   std::span<FootprintSample> samples_;
+  std::span<std::byte> map_;
   MappedArray<Entry> entries_;
   std::int64_t resident_at_start_;
 
@@ -71,6 +74,8 @@ class FootprintPass {
   std::uint64_t raw_usable_bytes_ = 0;  // of those that pymalloc does not serve
   std::uint64_t interval_ = 0;          // of the clock, from 0
   std::size_t next_moment_ = 0;
+  std::uint64_t next_mapped_event_;     // after which the arena map's next moment lies
+  std::uint64_t mapped_event_ = ~0ull;  // of its last one
 };
 
 }  // namespace pymemlab

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/measure/arena_map.h"
 #include "core/measure/footprint.h"
 #include "core/measure/latency.h"
 #include "core/measure/system_malloc.h"
@@ -53,7 +54,8 @@ struct Footprint {
   std::optional<FootprintSample> before_teardown;  // at the trace's mark "teardown"
   HeapSnapshot peak_heap;
   HeapSnapshot end_heap;
-  std::string statistics_text;  // CPython's own, at the end; empty if pymalloc is not in use
+  std::optional<ArenaMap> arena_map;  // if it was asked for and can be seen
+  std::string statistics_text;        // CPython's own, at the end; empty if pymalloc is not in use
 };
 
 // A library that served a configuration in the model's place.

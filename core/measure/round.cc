@@ -62,6 +62,25 @@ WorkerJob sample_job(const MeasuredTrace& trace, WorkerJob job, const FootprintS
   return job;
 }
 
+// Returns how many moments there are to be, besides those of `job.moments` and the end.
+std::uint64_t plan_map(WorkerJob& job, const FootprintScan& scan, std::uint64_t wanted) {
+  if (wanted == 0 || scan.peak_arena_bytes == 0) return 0;
+  const std::uint64_t arenas = scan.peak_arena_bytes / job.geometry.arena_bytes;
+  const std::uint64_t moments = map_moments_that_fit(wanted, arenas, job.geometry);
+  job.map_every = (scan.events + moments - 1) / moments;
+  job.map_room = map_room(moments + job.moments.size() + 1, arenas, job.geometry);
+  return moments;
+}
+
+void take_map(const WorkerChannel& channel, std::uint64_t wanted, std::uint64_t planned,
+              Footprint& footprint) {
+  const std::span<const std::byte> written = channel.map().first(channel.result().map_bytes);
+  if (written.empty()) return;
+  footprint.arena_map = ArenaMap{.moments_wanted = wanted,
+                                 .moments_planned = planned,
+                                 .moments = read_map_moments(written, channel.job().geometry)};
+}
+
 void take_series(const MeasuredTrace& trace, const WorkerChannel& channel, Footprint& footprint) {
   const WorkerResult& result = channel.result();
   footprint.series.assign(channel.samples().begin(),
@@ -256,8 +275,12 @@ void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,
     footprint.interval_peaks.assign(channel.interval_peaks().begin(),
                                     channel.interval_peaks().end());
   }
-  Round sample(&trace, cell, options, sample_job(trace, job, footprint.scan, options.samples));
-  take_series(trace, sample.run(), footprint);
+  job = sample_job(trace, job, footprint.scan, options.samples);
+  const std::uint64_t moments = plan_map(job, footprint.scan, options.arena_map_moments);
+  Round sample(&trace, cell, options, job);
+  const WorkerChannel& channel = sample.run();
+  take_series(trace, channel, footprint);
+  take_map(channel, options.arena_map_moments, moments, footprint);
   raise_peak(footprint);
   measurement.footprint = std::move(footprint);
 }

@@ -25,6 +25,7 @@ struct RunOptions {
   std::uint64_t samples = 2000;  // of the footprint, on the allocation clock
   bool footprint = true;
   bool latency = false;
+  std::uint64_t arena_map_moments = 0;  // of a map of the arenas, where pymalloc is modelled
   // Called between rounds with what is done and what there is to do. May be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };

@@ -46,6 +46,8 @@ class ReplaySubject {
   [[nodiscard]] virtual std::optional<HeapStatistics> heap_statistics() const = 0;
   // Arenas that few blocks hold; nothing where it cannot be seen.
   [[nodiscard]] virtual std::optional<ArenaPins> pins() const noexcept = 0;
+  // pymalloc itself, where it can be walked pool by pool.
+  [[nodiscard]] virtual const SmallHeap* heap() const noexcept { return nullptr; }
   // Usable bytes of the raw blocks that the heap holds for itself. `raw_bytes`: of the raw blocks
   // that the replay holds.
   [[nodiscard]] virtual std::uint64_t own_raw_bytes(std::uint64_t raw_bytes) const noexcept = 0;

@@ -6,7 +6,7 @@
 
 namespace pymemlab {
 
-std::array<WorkerChannel::Array, 7> WorkerChannel::layout(const WorkerJob& job) {
+std::array<WorkerChannel::Array, 8> WorkerChannel::layout(const WorkerJob& job) {
   std::size_t offset = sizeof(Head);
   auto place = [&](std::size_t size, std::size_t element_bytes) {
     offset = (offset + 63) / 64 * 64;
@@ -21,7 +21,8 @@ std::array<WorkerChannel::Array, 7> WorkerChannel::layout(const WorkerJob& job) 
       place(job.pass == Pass::scan ? job.intervals : 0, sizeof(IntervalPeak)),
       place(job.sample_room, sizeof(FootprintSample)),
       place(kTextBytes, 1),
-      place(job.pass == Pass::latency ? LatencyTable::kHistograms : 0, sizeof(LatencyHistogram))};
+      place(job.pass == Pass::latency ? LatencyTable::kHistograms : 0, sizeof(LatencyHistogram)),
+      place(job.map_room, 1)};
 }
 
 WorkerChannel::WorkerChannel(MemoryFile file, MappedRegion region)

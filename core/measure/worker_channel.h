@@ -69,6 +69,10 @@ struct WorkerJob {
   std::uint64_t sample_room = 0;
   bool every_event = false;  // Pass::sample: after each event, not each interval
   std::array<std::uint64_t, 4> moments = {~0ull, ~0ull, ~0ull, ~0ull};
+  // Pass::sample: how many events lie between two moments of the arena map, and room for what is
+  // written of them. 0: there is no map.
+  std::uint64_t map_every = 0;
+  std::uint64_t map_room = 0;
   // Of `moments`: where the heap's statistics are kept (the moment of peak mapped bytes).
   std::uint64_t peak_moment = ~0ull;
 };
@@ -91,6 +95,7 @@ struct WorkerResult {
   double clock_overhead_ns = 0;
   FootprintScan scan;
   std::uint64_t samples = 0;
+  std::uint64_t map_bytes = 0;  // written of the arena map
   HeapSnapshot peak_heap;
   HeapSnapshot end_heap;
 };
@@ -126,6 +131,8 @@ class WorkerChannel {
   }
   // A message ('x') or the statistics text at the end; NUL-terminated.
   [[nodiscard]] std::span<char> text() const noexcept { return array<char>(5); }
+  // The arena map, as core/measure/arena_map.h writes it.
+  [[nodiscard]] std::span<std::byte> map() const noexcept { return array<std::byte>(7); }
   void set_text(std::string_view text) const noexcept;
 
  private:
@@ -138,7 +145,7 @@ class WorkerChannel {
     std::size_t offset = 0;
     std::size_t size = 0;
   };
-  static std::array<Array, 7> layout(const WorkerJob& job);
+  static std::array<Array, 8> layout(const WorkerJob& job);
   [[nodiscard]] Head& head() const noexcept { return *reinterpret_cast<Head*>(region_.data()); }
   template <typename T>
   [[nodiscard]] std::span<T> array(std::size_t i) const noexcept {
@@ -148,7 +155,7 @@ class WorkerChannel {
   WorkerChannel(MemoryFile file, MappedRegion region);
   MemoryFile file_;
   MappedRegion region_;
-  std::array<Array, 7> arrays_;
+  std::array<Array, 8> arrays_;
 };
 
 }  // namespace pymemlab

@@ -102,6 +102,7 @@ class PyMalloc {
   [[nodiscard]] std::optional<Placement> placement(const void* pointer) const noexcept;
   [[nodiscard]] HeapStatistics statistics() const;
   void visit_arenas(void (*visit)(void* context, const ArenaOccupancy& arena), void* context) const;
+  void visit_pools(void (*visit)(void* context, const PoolOccupancy& pool), void* context) const;
   [[nodiscard]] std::size_t arenas() const noexcept { return arenas_current_; }
   [[nodiscard]] std::int64_t allocated_blocks() const noexcept;
   void visit_raw_blocks(void (*visit)(void* context, const void* block), void* context) const {

@@ -257,6 +257,24 @@ void PyMalloc<G>::visit_arenas(void (*visit)(void* context, const ArenaOccupancy
 }
 
 template <Geometry G>
+void PyMalloc<G>::visit_pools(void (*visit)(void* context, const PoolOccupancy& pool),
+                              void* context) const {
+  for_each_arena([&](ArenaIndex slot, const Arena& arena) {
+    const std::uintptr_t origin = arena.base & kPoolMask;
+    for_each_pool(arena, [&](const Pool& pool) {
+      const bool has_class = pool.size_class != Pool::kNoClass;
+      visit(context, {.arena = static_cast<std::size_t>(arena.ordinal),
+                      .arena_slot = slot,
+                      .index = (reinterpret_cast<std::uintptr_t>(&pool) - origin) / G.pool_bytes,
+                      .size_class = pool.size_class,
+                      .block_bytes = has_class ? G.block_bytes(pool.size_class) : 0,
+                      .live_blocks = pool.live,
+                      .capacity = has_class ? G.pool_capacity(pool.size_class) : 0});
+    });
+  });
+}
+
+template <Geometry G>
 std::int64_t PyMalloc<G>::allocated_blocks() const noexcept {
   std::int64_t blocks = raw_blocks_;
   for_each_arena([&](ArenaIndex, const Arena& arena) {

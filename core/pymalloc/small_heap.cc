@@ -42,6 +42,9 @@ class CompiledHeap final : public SmallHeap {
   void visit_arenas(void (*visit)(void*, const ArenaOccupancy&), void* context) const override {
     heap_.visit_arenas(visit, context);
   }
+  void visit_pools(void (*visit)(void*, const PoolOccupancy&), void* context) const override {
+    heap_.visit_pools(visit, context);
+  }
   void visit_raw_blocks(void (*visit)(void*, const void*), void* context) const override {
     heap_.visit_raw_blocks(visit, context);
   }

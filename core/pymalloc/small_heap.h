@@ -65,6 +65,17 @@ struct ArenaOccupancy {
   std::size_t pools;
 };
 
+// What is in one pool of a live arena.
+struct PoolOccupancy {
+  std::size_t arena;        // ordinal
+  std::size_t arena_slot;   // in the table of arenas
+  std::size_t index;        // in the arena; an arena that is not pool-aligned has no pool 0
+  std::size_t size_class;   // that it serves, or served last; says nothing if live_blocks is 0
+  std::size_t block_bytes;  // likewise
+  std::size_t live_blocks;
+  std::size_t capacity;  // blocks
+};
+
 struct SmallHeapOptions {
   // CPython 3.6: realloc(foreign block, 0) asks raw for one byte and returns the old block if that
   // fails. Later versions pass the zero on.
@@ -101,6 +112,10 @@ class SmallHeap {
   // Calls visit(context, arena) for every live arena, in slot order. Allocates nothing.
   virtual void visit_arenas(void (*visit)(void* context, const ArenaOccupancy& arena),
                             void* context) const = 0;
+  // Calls visit(context, pool) for every pool that was ever carved in a live arena, by slot, then
+  // by place. Allocates nothing.
+  virtual void visit_pools(void (*visit)(void* context, const PoolOccupancy& pool),
+                           void* context) const = 0;
   // Calls visit(context, block) for every raw block the heap holds for itself: the arena slots and
   // the radix nodes.
   virtual void visit_raw_blocks(void (*visit)(void* context, const void* block),

@@ -6,6 +6,7 @@
 
 #include "core/base/input_error.h"
 #include "core/measure/fragmentation.h"
+#include "core/report/arena_map_json.h"
 #include "core/report/interval.h"
 #include "core/report/latency_json.h"
 
@@ -204,6 +205,8 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
       m.footprint ? memory_json(*m.footprint, m.cell.geometry.arena_bytes) : Json(nullptr);
   json["pymalloc"] = m.footprint ? pymalloc_json(*m.footprint) : Json(nullptr);
   json["engine"] = engine_json(m);
+  if (m.footprint && m.footprint->arena_map)
+    json["arena_map"] = arena_map_json(*m.footprint->arena_map, m.cell.geometry);
   return json;
 }
 

@@ -5,6 +5,7 @@
 
 Exit 0: all hold. 1: each fault on a line, with its place. 2: could not run.
 """
+import base64
 import json
 import os
 import sys
@@ -98,6 +99,17 @@ def latency_faults(latency):
             yield "size_classes", f"{calls} calls of {kind['kind']}, which has {kind['calls']}"
 
 
+def map_faults(arena_map):
+    """Each moment has an entry an arena, and two bytes a pool."""
+    for i, moment in enumerate(arena_map["moments"] if arena_map else []):
+        arenas = len(moment["slots"])
+        if {len(moment[name]) for name in ("ordinals", "live_blocks", "used_bytes")} != {arenas}:
+            yield f"moment {i}: lists differ in length"
+        pools = len(base64.b64decode(moment["pools"], validate=True)) // 2
+        if pools != arenas * arena_map["pools_per_arena"]:
+            yield f"moment {i}: {pools} pools for {arenas} arenas of {arena_map['pools_per_arena']}"
+
+
 def document_faults(document):
     ids = [trace["id"] for trace in document["traces"]]
     if len(set(ids)) < len(ids):
@@ -107,6 +119,8 @@ def document_faults(document):
             yield f"cells/{i}/trace", f"there is no trace {cell['trace']!r}"
         for name, fault in latency_faults(cell["latency"]) if cell.get("latency") else ():
             yield f"cells/{i}/latency/{name}", fault
+        for fault in map_faults(cell.get("arena_map")):
+            yield f"cells/{i}/arena_map", fault
         if cell["memory"] is None:
             continue
         for name, fault in memory_faults(cell["memory"]):
