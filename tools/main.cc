@@ -27,6 +27,7 @@ constexpr std::array kSubcommands = {
     Subcommand{"info", "Say what is in a trace", declare_info},
     Subcommand{"record", "Run a command and write the trace of the Python in it", declare_record},
     Subcommand{"replay", "Measure traces in every configuration", declare_replay},
+    Subcommand{"report", "Show results as one HTML page", declare_report},
     Subcommand{"synth", "Write the trace of a synthetic workload", declare_synth},
     Subcommand{"verify", "Hold the model's placements against a recorded CPython's",
                declare_verify},

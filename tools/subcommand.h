@@ -31,6 +31,7 @@ std::function<int()> declare_record(CLI::App& app);
 std::function<int()> declare_synth(CLI::App& app);
 std::function<int()> declare_replay(CLI::App& app);
 std::function<int()> declare_compare(CLI::App& app);
+std::function<int()> declare_report(CLI::App& app);
 std::function<int()> declare_verify(CLI::App& app);
 
 }  // namespace pymemlab

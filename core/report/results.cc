@@ -255,7 +255,7 @@ Json results_document(const RunContext& context, const std::vector<MeasuredTrace
   return document;
 }
 
-Json read_results(const std::string& path) {
+Json read_document(const std::string& path, const DocumentKind& kind) {
   std::ifstream file;
   if (path != "-") {
     file.open(path, std::ios::binary);
@@ -267,16 +267,21 @@ Json read_results(const std::string& path) {
   } catch (const Json::parse_error& error) {
     throw InputError("{}: not JSON: byte {} is where it stops making sense", path, error.byte);
   }
-  if (!document.is_object() || document.value("schema", Json()) != "pymemlab.results") {
-    throw InputError("{}: not a results document: its \"schema\" is not \"pymemlab.results\"",
-                     path);
+  if (!document.is_object() || document.value("schema", Json()) != kind.schema) {
+    throw InputError("{}: not {}: its \"schema\" is not \"{}\"", path, kind.noun, kind.schema);
   }
   const Json version = document.value("schema_version", Json());
-  if (version != kResultsSchemaVersion) {
-    throw InputError("{}: results of schema version {}; this pymemlab reads version {}", path,
-                     version.dump(), kResultsSchemaVersion);
+  if (version != kind.version) {
+    throw InputError("{}: {} of schema version {}; this pymemlab reads version {}", path, kind.noun,
+                     version.dump(), kind.version);
   }
   return document;
+}
+
+Json read_results(const std::string& path) {
+  return read_document(path, {.schema = "pymemlab.results",
+                              .version = kResultsSchemaVersion,
+                              .noun = "a results document"});
 }
 
 }  // namespace pymemlab

@@ -35,8 +35,17 @@ struct RunContext {
     const std::vector<nlohmann::ordered_json>& summaries,
     const std::vector<Measurement>& measurements);
 
-// Reads a document back. Throws InputError, naming the file, for anything but a document of a
-// version we know.
+// What a document says it is.
+struct DocumentKind {
+  const char* schema;  // "pymemlab.results"
+  int version;
+  const char* noun;  // "a results document"
+};
+
+// Reads a document back. Throws InputError, naming the file, for anything but a document of that
+// kind and version.
+[[nodiscard]] nlohmann::ordered_json read_document(const std::string& path,
+                                                   const DocumentKind& kind);
 [[nodiscard]] nlohmann::ordered_json read_results(const std::string& path);
 
 }  // namespace pymemlab

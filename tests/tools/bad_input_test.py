@@ -47,6 +47,11 @@ class BadInput(unittest.TestCase):
             file.write(content)
         return path
 
+    def results(self):
+        """A document with nothing in it."""
+        return self.file("fine.json", json.dumps({"schema": "pymemlab.results", "schema_version": 1, "context": {},
+                                                  "traces": [], "cells": []}).encode())
+
     def check_refused(self, path, *arguments):
         result = run(*arguments)
         self.assertEqual(result.returncode, 2, (arguments, result.stderr))
@@ -115,6 +120,21 @@ class BadInput(unittest.TestCase):
                               ("hollow.json", json.dumps({"schema": "pymemlab.results", "schema_version": 1}).encode())):
             path = self.file(name, content)
             self.check_refused(path, "compare", path)
+            self.check_refused(path, "report", path, "-o", os.path.join(self.folder, "r.html"))
+            self.check_refused(path, "report", self.results(), "--advice", path, "-o", os.path.join(self.folder, "r.html"))
+
+    def test_a_report_that_cannot_be_made_leaves_the_old_one_alone(self):
+        old = self.file("old.html", b"precious")
+        for missing in ("gone.json", ""):
+            path = os.path.join(self.folder, missing)
+            self.check_refused(path, "report", path, "-o", old)
+        with open(old, "rb") as file:
+            self.assertEqual(file.read(), b"precious")
+        page = os.path.join(self.folder, "no-such-folder", "r.html")
+        self.check_refused(page, "report", self.results(), "-o", page)
+        self.check_refused(self.folder, "report", self.results(), "-o", self.folder)
+        if os.path.exists("/dev/full"):
+            self.check_refused("/dev/full", "report", self.results(), "-o", "/dev/full")
 
     def test_unknown_names_are_refused_with_those_there_are(self):
         for arguments, known in ((["replay", self.good, "-c", "jemallocish"], "pymalloc_debug"),

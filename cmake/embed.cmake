@@ -1,0 +1,23 @@
+# Writes the files that the report's page is made of into one C++ source, OUTPUT, as the constants of
+# core/report/page_files.h. SCRIPTS, separated by commas, become one script in that order.
+function(constant name)
+  set(text "")
+  foreach(file IN LISTS ARGN)
+    file(READ "${file}" content)
+    string(APPEND text "${content}")
+  endforeach()
+  string(FIND "${text}" ")pymemlab\"" end)
+  if(NOT end EQUAL -1)
+    message(FATAL_ERROR "${ARGN}: holds the end of a raw string")
+  endif()
+  file(APPEND "${OUTPUT}.new" "const std::string_view ${name} = R\"pymemlab(${text})pymemlab\";\n")
+endfunction()
+
+string(REPLACE "," ";" scripts "${SCRIPTS}")
+file(WRITE "${OUTPUT}.new" "#include \"core/report/page_files.h\"\n\nnamespace pymemlab {\n")
+constant(kPageHtml "${HTML}")
+constant(kPageStyle "${STYLE}")
+constant(kPageScript ${scripts})
+constant(kEchartsScript "${ECHARTS}")
+file(APPEND "${OUTPUT}.new" "}  // namespace pymemlab\n")
+file(RENAME "${OUTPUT}.new" "${OUTPUT}")

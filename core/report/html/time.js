@@ -1,0 +1,118 @@
+// Time an event: every round, the median and its interval.
+
+let timeChart = null;
+
+function timedCells() {
+  return view.shown().filter((cell) => cell.rounds.length > 0);
+}
+
+// The same on every drawing, so that points do not dance: a spread by the round's number.
+function jitter(i) {
+  return ((i * 0.618034) % 1) - 0.5;
+}
+
+function roundPoints(cells) {
+  return cells.flatMap((cell, row) =>
+    cell.rounds.map((round, i) => ({
+      value: [round.ns_per_event, row, jitter(i)],
+      round: { cell, kind: round.kind, number: round.round ?? i },
+    })),
+  );
+}
+
+// A bar from low to high and a line at the median, for one row.
+function intervalShape(params, api, cells) {
+  const { figures } = cells[params.dataIndex].compared;
+  const { color } = cells[params.dataIndex];
+  const [median, y] = api.coord([figures.median_ns_per_event, params.dataIndex]);
+  const half = 9;
+  const children = [
+    {
+      type: "rect",
+      shape: { x: median - 1.5, y: y - half - 3, width: 3, height: 2 * half + 6 },
+      style: { fill: color },
+    },
+  ];
+  const interval = figures.interval_ns_per_event;
+  if (interval) {
+    const [low] = api.coord([interval[0], params.dataIndex]);
+    const [high] = api.coord([interval[1], params.dataIndex]);
+    children.unshift({
+      type: "rect",
+      shape: { x: low, y: y - half, width: Math.max(1, high - low), height: 2 * half, r: 3 },
+      style: { fill: color, opacity: 0.28 },
+    });
+  }
+  return { type: "group", children };
+}
+
+function describeTime() {
+  const cells = timedCells();
+  if (cells.length === 0) return null;
+  const names = cells.map((cell) => cell.name);
+  return {
+    grid: { left: nameColumn(names), right: 24, top: 8, bottom: 46 },
+    tooltip: tooltip((point) => timeTip(point, cells), { trigger: "item" }),
+    xAxis: axis({
+      axis: { type: "value", min: 0, name: "ns an event", nameLocation: "middle", nameGap: 28 },
+    }),
+    yAxis: axis({
+      axis: { type: "category", data: names, inverse: true, axisTick: { show: false } },
+      label: {
+        color: theme.color("text"),
+        width: nameColumn(names) - 12,
+        overflow: "truncate",
+        fontSize: 13,
+      },
+    }),
+    series: [
+      {
+        type: "custom",
+        name: "median and interval",
+        data: cells.map((cell, row) => [cell.compared.figures.median_ns_per_event, row]),
+        renderItem: (params, api) => intervalShape(params, api, cells),
+        encode: { x: 0, y: 1 },
+      },
+      {
+        type: "custom",
+        name: "rounds",
+        data: roundPoints(cells),
+        encode: { x: 0, y: 1 },
+        renderItem: (params, api) => {
+          const [x, y] = api.coord([api.value(0), api.value(1)]);
+          const { color } = cells[api.value(1)];
+          return {
+            type: "circle",
+            shape: { cx: x, cy: y + api.value(2) * 22, r: 3 },
+            style: { fill: color, opacity: 0.75, stroke: theme.color("card"), lineWidth: 0.5 },
+          };
+        },
+      },
+    ],
+  };
+}
+
+function timeTip(point, cells) {
+  if (point.seriesIndex === 1) {
+    const { cell, kind, number } = point.data.round;
+    return tipRows(cell.name, [[cell.color, `round ${number}, ${kind}`, nanoseconds(point.value[0])]]);
+  }
+  const cell = cells[point.dataIndex];
+  const { figures } = cell.compared;
+  const rows = [[cell.color, `median of ${figures.rounds}`, nanoseconds(figures.median_ns_per_event)]];
+  if (figures.interval_ns_per_event)
+    rows.push([null, `interval, ${percent(figures.interval_coverage)} sure`, `${intervalText(figures)} ns`]);
+  rows.push([null, "of time", verdictText(cell.compared)]);
+  return tipRows(cell.name, rows);
+}
+
+function drawTime() {
+  byId("time").hidden = view.trace.cells.every((cell) => cell.rounds.length === 0);
+  setRows("time-chart", Math.max(1, timedCells().length), 42, 56);
+  timeChart.draw();
+}
+
+function startTime() {
+  timeChart = makeChart("time-chart", describeTime);
+  whenViewChanges(drawTime);
+}
