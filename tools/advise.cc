@@ -32,6 +32,10 @@ namespace {
 // The version whose behaviour is modelled when a trace does not say which Python it came from.
 constexpr const char* kDefaultProfile = "3.13";
 
+// --others: which allocators are tried in the C library's place.
+constexpr const char* kFound = "found";
+constexpr const char* kNone = "none";
+
 struct AdviseOptions {
   std::vector<std::string> words;  // a trace, or a command
   bool is_command = false;
@@ -39,6 +43,7 @@ struct AdviseOptions {
   std::string format = "text";
   std::uint64_t rounds = 7;
   std::uint64_t seed = 1;
+  std::string others = kFound;
   bool allow_debug_build = false;
 };
 
@@ -70,8 +75,21 @@ void record_command(const std::vector<std::string>& command, const std::string& 
   }
 }
 
-// pymalloc, malloc, pymalloc_debug. A program writes to what it asks for, so the replay does.
-std::vector<Cell> cells_of(const MeasuredTrace& trace, std::uint64_t seed) {
+// Those that people preload.
+std::vector<SystemMalloc> other_mallocs(const std::string& others) {
+  std::vector<SystemMalloc> mallocs;
+  if (others == kNone) return mallocs;
+  for (const KnownMalloc& known : known_mallocs()) {
+    if (known.name != "glibc" && known.name != "scudo" && known.library)
+      mallocs.push_back(system_malloc_called(std::string(known.name)));
+  }
+  return mallocs;
+}
+
+// pymalloc, malloc, pymalloc_debug; then pymalloc and malloc over each of the others. A program
+// writes to what it asks for, so the replay does.
+std::vector<Cell> cells_of(const MeasuredTrace& trace, std::uint64_t seed,
+                           const std::vector<SystemMalloc>& others) {
   const std::optional<PythonFacts>& python = trace.metadata.python;
   const Profile& profile =
       python ? profile_of_version(python->version) : profile_named(kDefaultProfile);
@@ -81,12 +99,18 @@ std::vector<Cell> cells_of(const MeasuredTrace& trace, std::uint64_t seed) {
           ? ArenaResidue{.policy = ArenaResidue::Policy::recorded}
           : ArenaResidue{.policy = ArenaResidue::Policy::random, .seed = seed};
   std::vector<Cell> cells;
-  for (const char* configuration : {"pymalloc", "malloc", "pymalloc_debug"}) {
+  const auto add = [&](const char* configuration, const SystemMalloc& malloc) {
     cells.push_back({.configuration = configuration,
                      .profile = std::string(profile.name),
                      .geometry = geometry,
+                     .system_malloc = malloc,
                      .residue = residue,
                      .touch = Touch::all});
+  };
+  for (const char* configuration : {"pymalloc", "malloc", "pymalloc_debug"})
+    add(configuration, SystemMalloc{});
+  for (const SystemMalloc& malloc : others) {
+    for (const char* configuration : {"pymalloc", "malloc"}) add(configuration, malloc);
   }
   return cells;
 }
@@ -128,6 +152,17 @@ ComparedCell compared(const Measurement& measurement, const Measurement& standar
   return cell;
 }
 
+OtherMalloc other_of(const Measurement& measurement, const Measurement& standard) {
+  OtherMalloc other{.allocator = measurement.cell.system_malloc.name,
+                    .environment = {"LD_PRELOAD=" + measurement.cell.system_malloc.library},
+                    .cell = compared(measurement, standard)};
+  if (measurement.malloc && !measurement.malloc->version.empty())
+    other.allocator += " " + measurement.malloc->version;
+  if (measurement.cell.configuration != standard.cell.configuration)
+    other.environment.push_back("PYTHONMALLOC=" + measurement.cell.configuration);
+  return other;
+}
+
 void rank_lines(const std::string& path, VerdictInput& input) {
   constexpr std::size_t kKept = 10;
   TraceReader reader = TraceReader::open(path, {.sites = true});
@@ -146,7 +181,7 @@ void rank_lines(const std::string& path, VerdictInput& input) {
 VerdictInput measure(const std::string& path, const AdviseOptions& options) {
   say("reading the trace");
   const MeasuredTrace trace = survey_trace(path);
-  const std::vector<Cell> cells = cells_of(trace, options.seed);
+  const std::vector<Cell> cells = cells_of(trace, options.seed, other_mallocs(options.others));
   VerdictInput input{
       .program = options.is_command || !trace.metadata.command.empty()
                      ? fmt::format("{}", fmt::join(options.is_command ? options.words
@@ -171,6 +206,8 @@ VerdictInput measure(const std::string& path, const AdviseOptions& options) {
   input.standard = figures_of(measured[0]);
   input.malloc = compared(measured[1], measured[0]);
   input.debug = compared(measured[2], measured[0]);
+  for (std::size_t i = 3; i < measured.size(); ++i)
+    input.others.push_back(other_of(measured[i], measured[0]));
   say("looking where the memory goes");
   rank_lines(path, input);
   input.pinning = find_arena_pinning(trace, cells[0]);
@@ -230,6 +267,11 @@ std::function<int()> declare_advise(CLI::App& app) {
   app.add_option("--rounds", options->rounds,
                  "Timed rounds of each configuration, each in a fresh process")
       ->check(CLI::Range(1, 10000).description("1 to 10000"))
+      ->capture_default_str();
+  app.add_option("--others", options->others,
+                 "Allocators that are tried in the C library's place: those found on this machine, "
+                 "or none")
+      ->check(CLI::IsMember({kFound, kNone}))
       ->capture_default_str();
   app.add_option("--seed", options->seed,
                  "Decides the order of the configurations in a round, and random arenas")

@@ -43,8 +43,8 @@ double peak_difference(const CellFigures& cell, const CellFigures& standard) {
          static_cast<double>(standard.peak_resident_bytes);
 }
 
-Against in_memory(const VerdictInput& input) {
-  const double more = peak_difference(input.malloc.figures, input.standard);
+Against in_memory(const ComparedCell& cell, const VerdictInput& input) {
+  const double more = peak_difference(cell.figures, input.standard);
   const double base = static_cast<double>(input.standard.peak_resident_bytes);
   if (std::abs(more) < static_cast<double>(kMatteringBytes) ||
       std::abs(more) < kMatteringShare * base)
@@ -52,8 +52,8 @@ Against in_memory(const VerdictInput& input) {
   return more < 0 ? Against::better : Against::worse;
 }
 
-Against in_time(const VerdictInput& input) {
-  const std::optional<TimeRatio>& time = input.malloc.time;
+Against in_time(const ComparedCell& cell) {
+  const std::optional<TimeRatio>& time = cell.time;
   if (!time) return Against::same;
   if (time->low > 1 && time->median >= 1 + kMatteringTime) return Against::worse;
   if (time->high < 1 && time->median <= 1 - kMatteringTime) return Against::better;
@@ -71,6 +71,43 @@ Choice choose(Against memory, Against time) {
   return kTable[static_cast<std::size_t>(memory)][static_cast<std::size_t>(time)];
 }
 
+// How much less memory it takes at the peak than the default, in its worth; 0 if that is not worth
+// a dependency.
+double worthy_bytes(const OtherMalloc& other, const VerdictInput& input) {
+  const double less = -peak_difference(other.cell.figures, input.standard);
+  const bool worthy =
+      less >= static_cast<double>(kWorthyBytes) &&
+      less >= kWorthyShare * static_cast<double>(input.standard.peak_resident_bytes);
+  return worthy ? less : 0;
+}
+// As worthy_bytes, of time: the share that is saved, if all of its interval is worth it: of many
+// cells one always looks faster.
+double worthy_time(const OtherMalloc& other) {
+  const std::optional<TimeRatio>& time = other.cell.time;
+  return time && time->high <= 1 - kWorthyTime ? 1 - time->median : 0;
+}
+
+// The other allocator that gains most and costs nothing, memory before time. Null if there is none,
+// or if malloc, which needs no other allocator, saves as much memory and costs nothing either.
+const OtherMalloc* best_other(const VerdictInput& input, Choice of_malloc) {
+  const OtherMalloc* best = nullptr;
+  std::pair<double, double> gain{0, 0};
+  for (const OtherMalloc& other : input.others) {
+    if (!other.cell.figures.void_reason.empty() || in_memory(other.cell, input) == Against::worse ||
+        in_time(other.cell) == Against::worse)
+      continue;
+    const std::pair its{worthy_bytes(other, input), worthy_time(other)};
+    if (its > gain) {
+      gain = its;
+      best = &other;
+    }
+  }
+  const double by_malloc = -peak_difference(input.malloc.figures, input.standard);
+  if (of_malloc == Choice::set_malloc && gain.first < by_malloc + double{kWorthyBytes})
+    return nullptr;
+  return best;
+}
+
 class Sentences {
  public:
   explicit Sentences(const VerdictInput& input) : input_(input) {}
@@ -78,9 +115,10 @@ class Sentences {
   void add(Topic topic, std::string text) { list_.push_back({topic, std::move(text)}); }
   std::vector<Sentence> take() { return std::move(list_); }
 
-  void recommendation(Choice choice);
+  void recommendation(Choice choice, const OtherMalloc* other);
   void memory();
   void time();
+  void others();
   void debug();
   void where();
   void lines();
@@ -101,7 +139,7 @@ bool was_set(const VerdictInput& input) {
          *input.recorded_setting != "pymalloc" && *input.recorded_setting != "default";
 }
 
-void Sentences::recommendation(Choice choice) {
+void Sentences::recommendation(Choice choice, const OtherMalloc* other) {
   const std::string unset =
       was_set(input_)
           ? fmt::format(" This run had PYTHONMALLOC={}: take it away.", *input_.recorded_setting)
@@ -127,6 +165,9 @@ void Sentences::recommendation(Choice choice) {
                  "Set PYTHONMALLOC=malloc if time is what you lack: it takes less time, and more "
                  "memory. If memory is what you lack, set nothing." +
                      unset);
+    case Choice::set_other:
+      return add(Topic::set, fmt::format("Preload {}: set {}.", other->allocator,
+                                         fmt::join(other->environment, " ")));
     case Choice::undecided:
       return add(Topic::set,
                  "Nothing can be recommended: the configurations could not all "
@@ -140,7 +181,7 @@ void Sentences::memory() {
   const std::string both = fmt::format("{} of resident memory at the peak instead of {}",
                                        mebibytes(malloc.peak_resident_bytes),
                                        mebibytes(input_.standard.peak_resident_bytes));
-  if (in_memory(input_) == Against::same) {
+  if (in_memory(input_.malloc, input_) == Against::same) {
     return add(Topic::memory,
                fmt::format("With PYTHONMALLOC=malloc this program would need {}: no difference "
                            "that matters.",
@@ -179,6 +220,25 @@ void Sentences::time_of(Topic topic, const ComparedCell& cell) {
 }
 
 void Sentences::time() { time_of(Topic::time, input_.malloc); }
+
+void Sentences::others() {
+  for (const OtherMalloc& other : input_.others) {
+    const CellFigures& figures = other.cell.figures;
+    const std::string lines = fmt::format("{}", fmt::join(other.environment, " "));
+    if (!figures.void_reason.empty()) {
+      add(Topic::others, fmt::format("{} ({}): {}.", lines, other.allocator, figures.void_reason));
+      continue;
+    }
+    const double more = peak_difference(figures, input_.standard);
+    const std::string time = other.cell.time
+                                 ? fmt::format("; requests take {:.2f} to {:.2f} times as long",
+                                               other.cell.time->low, other.cell.time->high)
+                                 : "";
+    add(Topic::others, fmt::format("{} ({}) would take {} at the peak, {} {}{}.", lines,
+                                   other.allocator, mebibytes(figures.peak_resident_bytes),
+                                   mebibytes(std::abs(more)), more < 0 ? "less" : "more", time));
+  }
+}
 
 void Sentences::debug() {
   if (!input_.debug || !input_.debug->figures.void_reason.empty()) return;
@@ -322,15 +382,15 @@ void Sentences::limits() {
 }  // namespace
 
 std::string_view name(Choice choice) noexcept {
-  constexpr std::array<std::string_view, 6> kNames = {"keep_default",    "no_difference",
-                                                      "set_malloc",      "malloc_for_memory",
-                                                      "malloc_for_time", "undecided"};
+  constexpr std::array<std::string_view, 7> kNames = {
+      "keep_default",    "no_difference", "set_malloc", "malloc_for_memory",
+      "malloc_for_time", "set_other",     "undecided"};
   return kNames[static_cast<std::size_t>(choice)];
 }
 
 std::string_view name(Topic topic) noexcept {
-  constexpr std::array<std::string_view, 9> kNames = {
-      "set", "memory", "time", "debug", "where", "lines", "pinned", "limits", "caution"};
+  constexpr std::array<std::string_view, 10> kNames = {
+      "set", "memory", "time", "others", "debug", "where", "lines", "pinned", "limits", "caution"};
   return kNames[static_cast<std::size_t>(topic)];
 }
 
@@ -339,11 +399,19 @@ Verdict judge(const VerdictInput& input) {
   Sentences sentences(input);
   const bool is_void =
       !input.standard.void_reason.empty() || !input.malloc.figures.void_reason.empty();
-  if (!is_void) verdict.choice = choose(in_memory(input), in_time(input));
+  const OtherMalloc* other = nullptr;
+  if (!is_void) {
+    verdict.choice = choose(in_memory(input.malloc, input), in_time(input.malloc));
+    other = best_other(input, verdict.choice);
+  }
+  if (other != nullptr) {
+    verdict.choice = Choice::set_other;
+    verdict.environment = other->environment;
+  }
   if (verdict.choice == Choice::set_malloc || verdict.choice == Choice::malloc_for_memory ||
       verdict.choice == Choice::malloc_for_time)
     verdict.environment = {"PYTHONMALLOC=malloc"};
-  sentences.recommendation(verdict.choice);
+  sentences.recommendation(verdict.choice, other);
   if (is_void) {
     for (const CellFigures* cell : {&input.standard, &input.malloc.figures}) {
       if (!cell->void_reason.empty())
@@ -353,6 +421,7 @@ Verdict judge(const VerdictInput& input) {
   } else {
     sentences.memory();
     sentences.time();
+    sentences.others();
     sentences.debug();
     sentences.where();
     sentences.lines();

@@ -36,6 +36,13 @@ struct ComparedCell {
   std::optional<TimeRatio> time = {};  // nothing: too few rounds
 };
 
+// Another allocator than the C library's, preloaded into the program.
+struct OtherMalloc {
+  std::string allocator = {};                 // "jemalloc 5.3.0"
+  std::vector<std::string> environment = {};  // lines that bring it in
+  ComparedCell cell = {};
+};
+
 // What a line of Python holds at the peak of live bytes.
 struct SiteHolding {
   std::string site = {};
@@ -53,6 +60,7 @@ struct VerdictInput {
   CellFigures standard = {};                         // pymalloc, CPython's default
   ComparedCell malloc = {};
   std::optional<ComparedCell> debug = {};  // pymalloc_debug, for information
+  std::vector<OtherMalloc> others = {};
   std::vector<SiteHolding> top_sites = {};
   std::uint64_t sites_peak_bytes = 0;  // of all lines
   std::optional<ArenaPinning> pinning = {};
@@ -65,11 +73,23 @@ enum class Choice : std::uint8_t {
   set_malloc,         // better in one respect at least, and worse in none
   malloc_for_memory,  // less memory, more time
   malloc_for_time,    // less time, more memory
+  set_other,          // a preloaded allocator gains much in one respect, and costs nothing
   undecided,          // a cell is void
 };
 [[nodiscard]] std::string_view name(Choice choice) noexcept;
 
-enum class Topic : std::uint8_t { set, memory, time, debug, where, lines, pinned, limits, caution };
+enum class Topic : std::uint8_t {
+  set,
+  memory,
+  time,
+  others,
+  debug,
+  where,
+  lines,
+  pinned,
+  limits,
+  caution
+};
 [[nodiscard]] std::string_view name(Topic topic) noexcept;
 
 struct Sentence {
@@ -89,6 +109,11 @@ inline constexpr std::uint64_t kMatteringBytes = 1024 * 1024;
 inline constexpr double kMatteringShare = 0.02;
 // A detectable difference in time matters from here on.
 inline constexpr double kMatteringTime = 0.02;
+// What another allocator has to gain before a program is told to depend on one. Its own code and
+// first pages, which no replay counts, are 2 to 5 MiB.
+inline constexpr std::uint64_t kWorthyBytes = 8 * 1024 * 1024;
+inline constexpr double kWorthyShare = 0.05;
+inline constexpr double kWorthyTime = 0.10;
 
 [[nodiscard]] Verdict judge(const VerdictInput& input);
 

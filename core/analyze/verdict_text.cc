@@ -60,6 +60,12 @@ Json compared_json(const ComparedCell& cell) {
   return json;
 }
 
+Json other_json(const OtherMalloc& other) {
+  Json json = {{"allocator", other.allocator}, {"environment", other.environment}};
+  json.update(compared_json(other.cell));
+  return json;
+}
+
 Json group_json(const PinningGroup& group) {
   return {{"block_bytes", group.block_bytes},
           {"site", group.site.empty() ? Json(nullptr) : Json(group.site)},
@@ -119,6 +125,8 @@ nlohmann::ordered_json verdict_json(const VerdictInput& input, const Verdict& ve
   Json sentences = Json::array();
   for (const Sentence& sentence : verdict.sentences)
     sentences.push_back({{"topic", name(sentence.topic)}, {"text", sentence.text}});
+  Json others = Json::array();
+  for (const OtherMalloc& other : input.others) others.push_back(other_json(other));
   Json lines = Json::array();
   for (const SiteHolding& line : input.top_sites)
     lines.push_back({{"site", line.site}, {"bytes", line.bytes}, {"blocks", line.blocks}});
@@ -134,6 +142,7 @@ nlohmann::ordered_json verdict_json(const VerdictInput& input, const Verdict& ve
           {"sentences", std::move(sentences)},
           {"default", cell_json(input.standard)},
           {"malloc", compared_json(input.malloc)},
+          {"others", std::move(others)},
           {"debug", input.debug ? compared_json(*input.debug) : Json(nullptr)},
           {"lines_at_peak", std::move(lines)},
           {"pinning", input.pinning ? pinning_json(*input.pinning) : Json(nullptr)}};

@@ -40,6 +40,14 @@ VerdictInput typical() {
       .malloc = {.figures = cell("malloc", 25, 112), .time = TimeRatio{2, 1.9, 2.1, 0.984}},
       .debug =
           ComparedCell{.figures = cell("debug", 40, 150), .time = TimeRatio{3.2, 3.1, 3.3, 0.984}},
+      .others = {{.allocator = "jemalloc 5.3.0",
+                  .environment = {"LD_PRELOAD=libjemalloc.so.2"},
+                  .cell = {.figures = cell("pymalloc", 12, 103),
+                           .time = TimeRatio{0.96, 0.95, 1.02, 0.984}}},
+                 {.allocator = "mimalloc 2.0.9",
+                  .environment = {"LD_PRELOAD=libmimalloc.so.2", "PYTHONMALLOC=malloc"},
+                  .cell = {.figures = {.configuration = "malloc",
+                                       .void_reason = "1 request was refused here"}}}},
       .top_sites = {{"app.py:12 in parse", 40 * kMiB, 400'000},
                     {"app.py:20 in load < app.py:90 in main", 8 * kMiB, 1}},
       .sites_peak_bytes = 80 * kMiB};
@@ -139,6 +147,47 @@ constexpr Case kCases[] = {
 };
 INSTANTIATE_TEST_SUITE_P(All, Choosing, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
+
+struct OtherCase {
+  const char* name;
+  std::uint64_t mib;
+  TimeRatio time;
+  bool recommended;
+};
+class ChoosingOthers : public ::testing::TestWithParam<OtherCase> {};
+
+TEST_P(ChoosingOthers, WantsAGainThatIsWorthADependencyAndCostsNothing) {
+  VerdictInput input = typical();
+  input.others[0].cell.figures.peak_resident_bytes = GetParam().mib * kMiB;
+  input.others[0].cell.time = GetParam().time;
+  const Verdict verdict = judge(input);
+  EXPECT_EQ(verdict.choice == Choice::set_other, GetParam().recommended);
+  if (GetParam().recommended) {
+    EXPECT_EQ(verdict.environment, input.others[0].environment);
+    EXPECT_EQ(said(verdict, Topic::set),
+              "Preload jemalloc 5.3.0: set LD_PRELOAD=libjemalloc.so.2.\n");
+  }
+}
+constexpr OtherCase kOtherCases[] = {
+    {"MuchLess", 90, {.median = 1.1, .low = 0.9, .high = 1.3, .coverage = 0.98}, true},
+    {"LittleLess", 96, {.median = 1.1, .low = 0.9, .high = 1.3, .coverage = 0.98}, false},
+    {"MuchLessButSlower", 90, {.median = 1.1, .low = 1.05, .high = 1.2, .coverage = 0.98}, false},
+    {"MuchFaster", 100, {.median = 0.8, .low = 0.7, .high = 0.9, .coverage = 0.98}, true},
+    {"LittleFaster", 100, {.median = 0.95, .low = 0.93, .high = 0.97, .coverage = 0.98}, false},
+    {"PerhapsMuchFaster", 100, {.median = 0.8, .low = 0.7, .high = 0.95, .coverage = 0.98}, false},
+    {"MuchFasterButMore", 105, {.median = 0.8, .low = 0.7, .high = 0.9, .coverage = 0.98}, false},
+};
+INSTANTIATE_TEST_SUITE_P(All, ChoosingOthers, ::testing::ValuesIn(kOtherCases),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Verdict, PrefersMallocToAnotherAllocatorThatSavesHardlyMore) {
+  VerdictInput input = typical();
+  input.malloc = {.figures = cell("malloc", 12, 80), .time = kEqual};
+  input.others[0].cell = {.figures = cell("pymalloc", 12, 78), .time = kEqual};
+  EXPECT_EQ(judge(input).choice, Choice::set_malloc);
+  input.others[0].cell.figures.peak_resident_bytes = 71 * kMiB;
+  EXPECT_EQ(judge(input).choice, Choice::set_other);
+}
 
 TEST(Verdict, SaysThatNoDifferenceInTimeIsDetectableWhenTheIntervalHoldsOne) {
   VerdictInput input = typical();
