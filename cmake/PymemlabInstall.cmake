@@ -18,6 +18,9 @@ configure_file("${PROJECT_SOURCE_DIR}/cmake/pymemlab.pc.in" "${PROJECT_BINARY_DI
 install(FILES "${PROJECT_BINARY_DIR}/pymemlab.pc" DESTINATION "${pkg_config_dir}")
 install(DIRECTORY traces/ DESTINATION "${CMAKE_INSTALL_DATADIR}/pymemlab/traces"
   FILES_MATCHING PATTERN "*.pmtrace")
+# The report's page holds ECharts, whose licence asks to come along.
+install(FILES third_party/echarts/LICENSE third_party/echarts/NOTICE third_party/echarts/licenses/LICENSE-d3
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/pymemlab/echarts")
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/pymemlab-config.cmake.in"
   "${PROJECT_BINARY_DIR}/pymemlab-config.cmake" INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/pymemlab-config-version.cmake"

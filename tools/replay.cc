@@ -258,7 +258,8 @@ std::function<int()> declare_replay(CLI::App& app) {
   app.add_flag("--arena-map{48}", options->arena_map_moments,
                "Keep what is in every pool of every arena, where pymalloc is modelled, at so many\n"
                "moments (48 if it is not said), for the map of `pymemlab report`; fewer if large")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000).description("1 to 10000"));
   app.add_option("-o,--output", options->output, "Results document to write; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();

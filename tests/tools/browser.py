@@ -8,6 +8,7 @@ try:
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 except ImportError:
@@ -62,6 +63,14 @@ class Browser:
 
     def text(self, selector):
         return self.one(selector).get_property("textContent")
+
+    def hover(self, selector, across, down):
+        """The mouse goes to a place in an element, in shares of its size."""
+        element = self.one(selector)
+        self.script("arguments[0].scrollIntoView({block: 'center'})", element)
+        box = element.rect
+        x, y = (int((share - 0.5) * box[side]) for share, side in ((across, "width"), (down, "height")))
+        ActionChains(self.driver).move_to_element_with_offset(element, x - 3, y).move_by_offset(3, 0).perform()
 
     def press(self, *keys):
         self.driver.switch_to.active_element.send_keys(*keys)

@@ -101,7 +101,7 @@ class Report(unittest.TestCase):
             for (const element of document.querySelectorAll(".chart")) {
               const chart = echarts.getInstanceByDom(element);
               if (element.closest("[hidden]") || !chart || !element.querySelector("canvas")) continue;
-              out[element.id] = chart.getOption().series.map((series) => series.data.length);
+              out[element.id] = chart.getOption().series.map((_, i) => chart.getModel().getSeriesByIndex(i).getData().count());
             }
             return out;""")
 
@@ -147,6 +147,11 @@ class Report(unittest.TestCase):
         self.browser.one("#cells-table tbody tr:nth-child(2) input").click()
         self.assertEqual(len(self.charts()["footprint-chart"]), 4)
         self.assertEqual(self.charts()["time-chart"][0], 3)
+        self.browser.one("#cells-table tbody tr:nth-child(1) input").click()
+        self.browser.one("#cells-table tbody tr:nth-child(2) input").click()
+        colors = self.browser.script("""return [...document.querySelectorAll("#cells-table tbody .swatch")]
+            .map((element) => getComputedStyle(element).backgroundColor)""")
+        self.assertEqual(len(set(colors)), 4, colors)  # one is transparent
         for box in self.browser.all("#cells-table tbody input:checked"):
             box.click()
         self.assertNotIn("footprint-chart", self.charts())
@@ -164,6 +169,50 @@ class Report(unittest.TestCase):
         last = self.browser.pixels("#arenas-canvas")
         self.browser.one("#arenas-mode input[value=class]").send_keys(Keys.SPACE)
         self.assertNotEqual(self.browser.pixels("#arenas-canvas"), last)
+
+    def test_the_mouse_is_told_what_it_points_at(self):
+        self.open()
+        for chart, across, down, said in (("footprint", 0.5, 0.5, "malloc_debug"), ("waterfall", 0.3, 0.12, "live (asked for)"),
+                                          ("time", 0.316, 0.13, " ns"), ("latency", 0.3, 0.5, "longer than"),
+                                          ("classes", 0.2, 0.5, "utilisation")):
+            self.browser.hover(f"#{chart}-chart", across, down)
+            self.assertIn(said, self.browser.text(f"#{chart}-chart .tip"), chart)
+        self.assertIn("At ", self.browser.text("#waterfall-title"))
+        self.browser.hover("#arenas-canvas", 0.01, 0.02)
+        self.assertIn("slot 0), pool", self.browser.text("#arenas-pool"))
+
+    def test_the_cursor_follows_the_mouse(self):
+        self.open()
+        titles = []
+        for across in (0.3, 0.6):
+            self.browser.hover("#footprint-chart", across, 0.5)
+            titles.append(self.browser.text("#waterfall-title"))
+        self.assertNotEqual(*titles)
+
+    def test_the_footprint_is_shown_as_resident_in_parts_and_over_events(self):
+        self.open()
+        self.browser.one("#footprint-mode input[value=resident_bytes]").send_keys(Keys.SPACE)
+        self.assertEqual(len(self.charts()["footprint-chart"]), 5)
+        self.browser.one("#footprint-mode input[value=parts]").send_keys(Keys.SPACE)
+        self.assertEqual(len(self.charts()["footprint-chart"]), 8)  # pymalloc has no hooks
+        self.browser.one("#footprint-cell").send_keys("malloc_debug")
+        names = self.browser.script("""return echarts.getInstanceByDom(document.querySelector("#footprint-chart"))
+            .getOption().series.map((series) => series.name)""")
+        self.assertIn("debug hooks", names)
+        self.assertNotIn("free pools", names)
+        self.browser.one("#footprint-clock").send_keys("events")
+        self.browser.hover("#footprint-chart", 0.5, 0.5)
+        self.assertIn("event ", self.browser.text("#footprint-chart .tip"))
+
+    def test_play_goes_through_the_moments(self):
+        self.open()
+        self.browser.one("#arenas-moment").send_keys(Keys.HOME)
+        self.browser.one("#arenas-play").click()
+        self.assertEqual(self.browser.text("#arenas-play"), "Pause")
+        end = time.monotonic() + 30
+        while self.browser.text("#arenas-play") == "Pause" and time.monotonic() < end:
+            time.sleep(0.1)
+        self.assertEqual(self.browser.one("#arenas-moment").get_property("value"), "9")
 
     def test_arrow_keys_say_what_is_in_a_pool(self):
         self.open()

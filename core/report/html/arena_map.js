@@ -9,6 +9,8 @@ const EMPTY = 1;
 const LOST = 255;
 const FIRST_CLASS = 2;
 const PINNED_BELOW = 0.05;
+const ARROW = 9; // pixels for the mark below a pinned arena
+const MOST_HEIGHT = 2400; // pixels, where it can be had
 
 const arenas = {
   mode: "occupancy",
@@ -71,19 +73,33 @@ function poolOf(moment, k, pool) {
   return { kind: moment.bytes[at], share: moment.bytes[at + 1] / 255 };
 }
 
-// Columns of equal width, in as many bands as it takes for them to be wide enough.
+// Columns of equal width, in as many bands as it takes for them to be wide enough; narrower and
+// lower where that would make the map too high.
 function layoutFor(width) {
   const pools = arenas.map.pools_per_arena;
-  const slots = Math.max(
-    ...arenas.moments.map((moment) => (moment.slots.length > 0 ? Math.max(...moment.slots) + 1 : 0)),
-    1,
-  );
-  const narrowest = 5;
-  const perBand = Math.min(slots, Math.max(1, Math.floor(width / narrowest)));
-  const column = Math.min(36, width / perBand >= 6 ? Math.floor(width / perBand) : width / perBand);
-  const row = Math.max(2, Math.min(6, Math.floor(384 / pools)));
-  const bands = Math.ceil(slots / perBand);
-  return { width, pools, slots, perBand, column, row, bands, mark: 9, band: pools * row + 9 + 10 };
+  const ends = arenas.moments.map((moment) => (moment.slots[moment.slots.length - 1] ?? 0) + 1);
+  const slots = Math.max(...ends, 1);
+  for (const [narrowest, row] of [
+    [5, Math.min(6, Math.floor(384 / pools))],
+    [3, 3],
+    [2, 2],
+    [1, 1],
+  ]) {
+    const perBand = Math.min(slots, Math.max(1, Math.floor(width / narrowest)));
+    const band = pools * row + ARROW + 10;
+    const bands = Math.ceil(slots / perBand);
+    if (bands > 1 && bands * band > MOST_HEIGHT && row > 1) continue;
+    const even = width / perBand;
+    return {
+      pools,
+      slots,
+      perBand,
+      column: Math.min(36, even >= 6 ? Math.floor(even) : even),
+      row,
+      bands,
+      band,
+    };
+  }
 }
 
 function cornerOf(slot) {
@@ -124,7 +140,7 @@ function drawArena(context, moment, k, colorOf) {
 
 // A frame around the arena and an arrow below it.
 function markPinned(context, x, y, width) {
-  const { pools, row, column, mark } = arenas.layout;
+  const { pools, row, column } = arenas.layout;
   context.strokeStyle = theme.color("pinned");
   context.lineWidth = column >= 14 ? 2 : 1;
   if (column >= 4) context.strokeRect(x + 0.5, y + 0.5, width - 1, pools * row - 1);
@@ -134,8 +150,8 @@ function markPinned(context, x, y, width) {
   const half = Math.min(5, Math.max(2, column / 2));
   const top = y + pools * row + 2;
   context.moveTo(middle, top);
-  context.lineTo(middle + half, top + mark - 2);
-  context.lineTo(middle - half, top + mark - 2);
+  context.lineTo(middle + half, top + ARROW - 2);
+  context.lineTo(middle - half, top + ARROW - 2);
   context.fill();
 }
 

@@ -90,19 +90,17 @@ function leastOf(column) {
 }
 
 function cellRow(cell, least) {
+  const color = swatch(cell.color);
   const box = make("input", {
     type: "checkbox",
     checked: cell.shown,
     onchange: () => {
-      cell.shown = box.checked;
+      cell.show(box.checked, view.trace.cells);
+      color.style.background = cell.color;
       view.changed();
     },
   });
-  const name = make(
-    "td",
-    { class: "name" },
-    make("label", {}, box, swatch(cell.color), make("span", {}, cell.name)),
-  );
+  const name = make("td", { class: "name" }, make("label", {}, box, color, make("span", {}, cell.name)));
   const rest = CELL_COLUMNS.map((column, i) => {
     const value = column.value(cell.compared);
     const isBest = column.best && least[i] !== null && value === least[i] && !cell.compared.void;

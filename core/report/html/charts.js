@@ -13,12 +13,18 @@ function makeChart(id, describe) {
       element.hidden = option === null;
       if (option === null) return;
       if (chart.instance === null) chart.instance = echarts.init(element);
-      else chart.instance.resize();
+      else fit(chart.instance, element);
       chart.instance.setOption({ ...common(), ...option }, { notMerge: true });
     },
   };
   charts.push(chart);
   return chart;
+}
+
+function fit(instance, element) {
+  const changed =
+    instance.getWidth() !== element.clientWidth || instance.getHeight() !== element.clientHeight;
+  if (changed) instance.resize();
 }
 
 let resizing = 0;

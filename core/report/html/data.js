@@ -15,13 +15,20 @@ function embedded(id) {
 
 // A cell as the page shows it: what the results say of it, and what the comparison does.
 class Cell {
-  constructor(document, compared, index, place) {
+  constructor(document, compared, index) {
     this.document = document;
     this.compared = compared;
     this.index = index; // in the results document
-    this.place = place; // among the cells of its trace
     this.name = compared.void ? `${compared.name} (void)` : compared.name;
-    this.shown = false;
+    this.slot = null; // which colour draws it; null: it is not drawn
+  }
+  get shown() {
+    return this.slot !== null;
+  }
+  // Takes the first colour that none of `others` has, or gives its own up.
+  show(shown, others) {
+    const taken = others.map((cell) => cell.slot);
+    this.slot = shown ? [...taken.keys(), taken.length].find((slot) => !taken.includes(slot)) : null;
   }
   get memory() {
     return this.document.memory;
@@ -40,11 +47,11 @@ class Cell {
     return this.document.time.rounds;
   }
   get color() {
-    return theme.color(`cell-${this.place % 7}`);
+    return this.slot === null ? "transparent" : theme.color(`cell-${this.slot % 7}`);
   }
   // Where the colours are used up, lines differ.
   get line() {
-    return ["solid", "dashed", "dotted"][Math.floor(this.place / 7) % 3];
+    return ["solid", "dashed", "dotted"][Math.floor(this.slot / 7) % 3];
   }
 }
 
@@ -61,12 +68,12 @@ function readTraces() {
   return used.map((trace, t) => {
     const own = cells.filter(({ cell }) => cell.trace === trace.id);
     const made = own.map(
-      ({ cell, index }, place) => new Cell(cell, comparison.traces[t].cells[place], index, place),
+      ({ cell, index }, place) => new Cell(cell, comparison.traces[t].cells[place], index),
     );
     made
       .filter((cell) => !cell.compared.void)
       .slice(0, FIRST_SHOWN)
-      .forEach((cell) => (cell.shown = true));
+      .forEach((cell) => cell.show(true, made));
     return { document: trace, heading: comparison.traces[t].heading, sentences: summary[t], cells: made };
   });
 }

@@ -29,12 +29,15 @@ function measuredCells() {
     .filter((cell) => cell.memory !== null && cell.series !== null && cell.series.event.length > 0);
 }
 
+// Clock and value in turn, as the charts library reads them fastest; NaN where there is no value.
 function points(series, key, divisor) {
   const clocks = series[footprint.axis];
   const values = series[key];
-  const out = [];
-  for (let i = 0; i < clocks.length; ++i)
-    out.push([clocks[i], values[i] === null ? null : values[i] / divisor]);
+  const out = new Float64Array(2 * clocks.length);
+  for (let i = 0; i < clocks.length; ++i) {
+    out[2 * i] = clocks[i];
+    out[2 * i + 1] = values[i] === null ? NaN : values[i] / divisor;
+  }
   return out;
 }
 
@@ -186,7 +189,7 @@ function lastClock(cells) {
 
 function footprintTip(points, scale) {
   const rows = points
-    .filter((point) => point.value[1] !== null)
+    .filter((point) => isNumber(point.value[1]))
     .map((point) => [point.color, point.seriesName, bytes(point.value[1] * scale.divisor)]);
   return tipRows(
     footprint.axis === "event"
