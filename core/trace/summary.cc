@@ -124,7 +124,9 @@ void Summarizer::release(const Operation& operation) {
   if (block.thread != thread_) ++summary_.by_thread[thread_].foreign_frees;
   const std::uint64_t lifetime = allocations_ - block.birth + 1;
   lifetimes_.add(lifetime);
-  ++summary_.lifetimes_log2[static_cast<std::size_t>(std::bit_width(lifetime)) - 1];
+  const auto bin = static_cast<std::size_t>(std::bit_width(lifetime)) - 1;
+  ++summary_.lifetimes_log2[bin];
+  ++summary_.lifetimes_by_size[static_cast<std::size_t>(std::bit_width(block.bytes))][bin];
   summary_.end_live_bytes -= block.bytes;
   --summary_.end_live_blocks;
 }
@@ -208,6 +210,19 @@ constexpr std::uint64_t ones(std::size_t bits) noexcept {
   return bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
 }
 
+nlohmann::json lifetimes_by_size_json(const TraceSummary& summary) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (std::size_t size = 0; size < summary.lifetimes_by_size.size(); ++size) {
+    for (std::size_t life = 0; life < summary.lifetimes_by_size[size].size(); ++life) {
+      const std::uint64_t count = summary.lifetimes_by_size[size][life];
+      if (count == 0) continue;
+      rows.push_back(
+          {{"up_to_bytes", ones(size)}, {"up_to_allocations", ones(life + 1)}, {"count", count}});
+    }
+  }
+  return rows;
+}
+
 }  // namespace
 
 TraceSummary summarize(TraceReader& trace, const std::function<void(const EventBatch&)>& see) {
@@ -247,6 +262,7 @@ nlohmann::json to_json(const TraceSummary& summary) {
             {"p99", summary.lifetime_p99},
             {"histogram",
              histogram_json(summary.lifetimes_log2, [](std::size_t i) { return ones(i + 1); })}}},
+          {"lifetimes_by_size", lifetimes_by_size_json(summary)},
           {"null_frees", summary.null_frees},
           {"dead_frees", summary.dead_frees},
           {"dead_reallocs", summary.dead_reallocs},

@@ -51,6 +51,8 @@ struct TraceSummary {
   // Of blocks that were freed: allocations of the program between allocation and free, its own
   // included; 1 is a block freed before the next was allocated. [i]: of 2^i .. 2^(i+1) - 1.
   std::array<std::uint64_t, 64> lifetimes_log2{};
+  // The same by the size that the block had when it was freed: [as sizes_log2][as lifetimes_log2].
+  std::array<std::array<std::uint64_t, 64>, 65> lifetimes_by_size{};
   std::uint64_t lifetimes = 0;
   // Exact up to 4096, above that the lower end of a bin one 16th of a power of two wide.
   std::uint64_t lifetime_p50 = 0;

@@ -38,13 +38,13 @@ class Plot(unittest.TestCase):
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assertIn(words, done.stderr)
 
-    def test_four_pictures_a_trace_which_name_every_configuration(self):
+    def test_five_pictures_a_trace_which_name_every_configuration(self):
         done = self.plot(GOOD)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         paths = done.stdout.splitlines()
         self.assertEqual(
             [os.path.basename(path) for path in paths],
-            [f"example-{name}.svg" for name in ("time", "footprint", "waterfall", "classes")],
+            [f"example-{name}.svg" for name in ("time", "pareto", "footprint", "waterfall", "classes")],
         )
         for path in paths:
             self.assertTrue(xml.parse(path).getroot().tag.endswith("svg"))
@@ -66,7 +66,7 @@ class Plot(unittest.TestCase):
         document["traces"].append({**document["traces"][0], "id": "t1"})
         document["cells"] = [document["cells"][2], {**document["cells"][2], "trace": "t1"}]
         paths = self.plot(document).stdout.splitlines()
-        self.assertEqual(len(set(paths)), 6)  # malloc has no size classes
+        self.assertEqual(len(set(paths)), 8)  # malloc has no size classes
 
     def test_a_cell_with_no_interval_no_warm_round_and_no_resident_count_is_drawn(self):
         document = copy.deepcopy(GOOD)
@@ -75,6 +75,39 @@ class Plot(unittest.TestCase):
         cell["time"]["summary"].update(interval_ns_per_event=None, interval_note="1 round")
         cell["memory"]["series"]["resident_bytes"] = [None] * example.SAMPLES
         self.assertEqual(self.plot(document).returncode, 0)
+
+    def text_of_only_picture(self, document, name):
+        done = self.plot(document)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual([os.path.basename(path) for path in done.stdout.splitlines()], [name])
+        with open(done.stdout.strip(), encoding="utf-8") as file:
+            return file.read()
+
+    def test_latencies_are_drawn_by_operation_where_there_are_some(self):
+        document = copy.deepcopy(GOOD)
+        row = {"calls": 3, "buckets": [{"from_ns": 10, "to_ns": 20, "calls": 2}, {"from_ns": 80, "to_ns": 90, "calls": 1}]}
+        document["cells"][0]["latency"] = {"kinds": [{"kind": "malloc", **row}, {"kind": "free", **row}]}
+        paths = self.plot(document).stdout.splitlines()
+        self.assertIn("example-latency.svg", [os.path.basename(path) for path in paths])
+
+    def test_a_comparison_is_drawn_with_its_verdicts(self):
+        cell = {"name": "malloc", "time": {"ratio": 2.5, "ratio_interval": [2.25, 2.75], "verdict": "slower"}}
+        few = {"name": "malloc_debug", "time": {"ratio": 3.5, "verdict": "too_few_rounds"}}
+        text = self.text_of_only_picture({
+            "schema": "pymemlab.comparison", "schema_version": 1,
+            "traces": [{"heading": "a b.pmtrace: 10 events", "cells": [{"name": "pymalloc", "time": None}, cell, few]}],
+        }, "a_b-comparison.svg")
+        self.assertIn("2.50: slower", text)
+        self.assertIn("3.50: too few rounds", text)
+
+    def test_a_summary_of_a_trace_is_drawn_as_lifetimes_by_size(self):
+        text = self.text_of_only_picture({
+            "path": "app.pmtrace",
+            "summary": {"lifetimes_by_size": [{"up_to_bytes": 63, "up_to_allocations": 1, "count": 5},
+                                              {"up_to_bytes": 2047, "up_to_allocations": 131071, "count": 2}]},
+        }, "app-lifetimes.svg")
+        for words in ("app.pmtrace: 7 blocks were freed", "128K", "2K"):
+            self.assertIn(words, text)
 
     def test_png_and_pdf_are_written_on_request(self):
         for extension, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):

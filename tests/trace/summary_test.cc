@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <map>
 
 #include "core/trace/lifetime_histogram.h"
@@ -26,6 +27,7 @@ struct Counted {
   std::map<Slot, Block> live;
   std::map<std::pair<EventKind, Domain>, std::uint64_t> by_kind;
   std::vector<std::uint64_t> lifetimes;
+  std::map<std::pair<int, int>, std::uint64_t> by_size;  // bits of the size, of the lifetime
   std::vector<std::uint64_t> sizes;
   std::uint64_t dead_frees = 0, dead_reallocs = 0, mix_ups = 0, null_frees = 0;
   std::uint64_t peak_bytes = 0, peak_bytes_event = 0, peak_blocks = 0, peak_blocks_event = 0;
@@ -49,8 +51,10 @@ Counted count(const Stream& stream) {
         ++c.dead_frees;
       } else {
         if (block->second.origin.domain != o.domain) ++c.mix_ups;
-        if (!block->second.origin.nested)
+        if (!block->second.origin.nested) {
           c.lifetimes.push_back(allocations - block->second.birth + 1);
+          ++c.by_size[{std::bit_width(block->second.bytes), std::bit_width(c.lifetimes.back())}];
+        }
         c.live.erase(block);
       }
     } else if (o.kind == EventKind::realloc) {
@@ -113,6 +117,13 @@ TEST(Summary, EqualsCountingByBruteForce) {
     EXPECT_EQ(summary.end_live_bytes, c.end_bytes);
     EXPECT_EQ(summary.end_live_blocks, c.end_blocks);
     EXPECT_EQ(summary.lifetimes, c.lifetimes.size());
+    for (int size = 0; size <= 64; ++size) {
+      for (int life = 1; life <= 64; ++life) {
+        const auto found = c.by_size.find({size, life});
+        EXPECT_EQ(summary.lifetimes_by_size[std::size_t(size)][std::size_t(life) - 1],
+                  found == c.by_size.end() ? 0 : found->second);
+      }
+    }
     EXPECT_EQ(summary.lifetime_p50, quantile(c.lifetimes, 50));
     EXPECT_EQ(summary.lifetime_p90, quantile(c.lifetimes, 90));
     EXPECT_EQ(summary.lifetime_p99, quantile(c.lifetimes, 99));
