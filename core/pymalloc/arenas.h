@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "core/pymalloc/allocator_record.h"
 #include "core/pymalloc/geometry.h"
@@ -37,7 +38,8 @@ struct Arena {
 };
 static_assert(sizeof(Arena) == 48);  // as CPython's; the raw request for the vector is a multiple
 
-template <Geometry G>
+// kCounts: list moves are counted.
+template <Geometry G, bool kCounts>
 class Arenas {
  public:
   static constexpr std::uint32_t kInitialSlots = 16;
@@ -70,8 +72,14 @@ class Arenas {
   // The slot becomes unused.
   void retire(ArenaIndex i) noexcept;
 
+  // How often an arena joined, left or changed its place in the usable list. REQUIRES: kCounts.
+  [[nodiscard]] std::uint64_t list_moves() const noexcept { return list_moves_; }
+
  private:
   void unlink(ArenaIndex i) noexcept;
+  void count_move() noexcept {
+    if constexpr (kCounts) ++list_moves_;
+  }
   // `i` leaves the run of arenas that have `available` pools, of which it is the last.
   void shorten_run(ArenaIndex i, std::uint32_t available) noexcept;
   [[nodiscard]] bool keeps(const Arena& arena) const noexcept {
@@ -87,10 +95,12 @@ class Arenas {
     none.fill(kNoArena);
     return none;
   }();
+  struct Nothing {};
+  [[no_unique_address]] std::conditional_t<kCounts, std::uint64_t, Nothing> list_moves_{};
 };
 
-template <Geometry G>
-ArenaIndex Arenas<G>::next_unused(const AllocatorRecord& raw) noexcept {
+template <Geometry G, bool kCounts>
+ArenaIndex Arenas<G, kCounts>::next_unused(const AllocatorRecord& raw) noexcept {
   if (unused_ != kNoArena) return unused_;
   const std::uint32_t wanted = slot_count_ == 0 ? kInitialSlots : slot_count_ * 2;
   if (wanted <= slot_count_) return kNoArena;
@@ -112,8 +122,8 @@ ArenaIndex Arenas<G>::next_unused(const AllocatorRecord& raw) noexcept {
   return unused_;
 }
 
-template <Geometry G>
-void Arenas<G>::start(ArenaIndex i, std::uintptr_t base, std::uint64_t ordinal) noexcept {
+template <Geometry G, bool kCounts>
+void Arenas<G, kCounts>::start(ArenaIndex i, std::uintptr_t base, std::uint64_t ordinal) noexcept {
   Arena& arena = slots_[i];
   unused_ = arena.next;
   const std::uintptr_t first_pool = (base + G.pool_bytes - 1) & ~(G.pool_bytes - 1);
@@ -128,10 +138,11 @@ void Arenas<G>::start(ArenaIndex i, std::uintptr_t base, std::uint64_t ordinal) 
                 .ordinal = ordinal};
   usable_ = i;
   last_with_[pools] = i;
+  count_move();
 }
 
-template <Geometry G>
-Pool* Arenas<G>::take_pool() noexcept {
+template <Geometry G, bool kCounts>
+Pool* Arenas<G, kCounts>::take_pool() noexcept {
   const ArenaIndex i = usable_;
   Arena& arena = slots_[i];
   Pool* pool = arena.empty_pools;
@@ -145,6 +156,7 @@ Pool* Arenas<G>::take_pool() noexcept {
   }
   if (last_with_[arena.available] == i) last_with_[arena.available] = kNoArena;
   if (--arena.available == 0) {
+    count_move();
     usable_ = arena.next;
     if (usable_ != kNoArena) slots_[usable_].previous = kNoArena;
   } else {
@@ -153,8 +165,8 @@ Pool* Arenas<G>::take_pool() noexcept {
   return pool;
 }
 
-template <Geometry G>
-bool Arenas<G>::give_pool(Pool* pool) noexcept {
+template <Geometry G, bool kCounts>
+bool Arenas<G, kCounts>::give_pool(Pool* pool) noexcept {
   const ArenaIndex i = pool->arena;
   Arena& arena = slots_[i];
   pool->next = arena.empty_pools;
@@ -166,6 +178,7 @@ bool Arenas<G>::give_pool(Pool* pool) noexcept {
     arena.previous = kNoArena;
     if (usable_ != kNoArena) slots_[usable_].previous = i;
     usable_ = i;
+    count_move();
     if (last_with_[1] == kNoArena) last_with_[1] = i;
     return false;
   }
@@ -173,11 +186,13 @@ bool Arenas<G>::give_pool(Pool* pool) noexcept {
   if (was_last) shorten_run(i, before);
   if (arena.available == arena.total && !keeps(arena)) {
     unlink(i);
+    count_move();
     return true;
   }
   if (!was_last) {  // it now belongs after the last of those with the old count
     const ArenaIndex after = last_with_[before];
     unlink(i);
+    count_move();
     arena.previous = after;
     arena.next = slots_[after].next;
     slots_[after].next = i;
@@ -187,15 +202,15 @@ bool Arenas<G>::give_pool(Pool* pool) noexcept {
   return false;
 }
 
-template <Geometry G>
-void Arenas<G>::retire(ArenaIndex i) noexcept {
+template <Geometry G, bool kCounts>
+void Arenas<G, kCounts>::retire(ArenaIndex i) noexcept {
   slots_[i].base = 0;
   slots_[i].next = unused_;
   unused_ = i;
 }
 
-template <Geometry G>
-void Arenas<G>::unlink(ArenaIndex i) noexcept {
+template <Geometry G, bool kCounts>
+void Arenas<G, kCounts>::unlink(ArenaIndex i) noexcept {
   const Arena& arena = slots_[i];
   if (arena.previous == kNoArena) {
     usable_ = arena.next;
@@ -205,8 +220,8 @@ void Arenas<G>::unlink(ArenaIndex i) noexcept {
   if (arena.next != kNoArena) slots_[arena.next].previous = arena.previous;
 }
 
-template <Geometry G>
-void Arenas<G>::shorten_run(ArenaIndex i, std::uint32_t available) noexcept {
+template <Geometry G, bool kCounts>
+void Arenas<G, kCounts>::shorten_run(ArenaIndex i, std::uint32_t available) noexcept {
   const ArenaIndex previous = slots_[i].previous;
   last_with_[available] =
       previous != kNoArena && slots_[previous].available == available ? previous : kNoArena;

@@ -8,8 +8,8 @@
 
 namespace pymemlab {
 
-template <Geometry G>
-void PyMalloc<G>::check_invariants() const {
+template <Geometry G, bool kCounts>
+void PyMalloc<G, kCounts>::check_invariants() const {
   // Every pool: free blocks are inside, carved, and as many as the counts say.
   std::vector<std::size_t> partly_used(G.size_classes());
   std::vector<std::size_t> empty_pools(arenas_.slots());

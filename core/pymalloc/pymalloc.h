@@ -15,16 +15,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "core/pymalloc/address_map.h"
 #include "core/pymalloc/arenas.h"
+#include "core/pymalloc/heap_costs.h"
 #include "core/pymalloc/pool.h"
 #include "core/pymalloc/radix_nodes.h"
 #include "core/pymalloc/small_heap.h"
 
 namespace pymemlab {
 
-template <Geometry G>
+// kCounts: counts its costs(). Nothing of that is compiled into a heap that does not.
+template <Geometry G, bool kCounts = false>
 class PyMalloc {
   static constexpr unsigned kClassShift = std::countr_zero(G.alignment);
   static constexpr std::uintptr_t kPoolMask = ~(std::uintptr_t{G.pool_bytes} - 1);
@@ -75,7 +78,10 @@ class PyMalloc {
     if (!map_.in_whole_page(block)) [[unlikely]]
       return realloc_foreign(block, request);
     const std::size_t block_bytes = pool_of(block)->block_bytes;
-    if (block_bytes - request < block_bytes / 4) return block;  // also false when request is larger
+    if (block_bytes - request < block_bytes / 4) {  // also false when request is larger
+      count(&HeapCosts::reallocs_in_place);
+      return block;
+    }
     return realloc_move(block, block_bytes, request);
   }
 
@@ -110,8 +116,18 @@ class PyMalloc {
     nodes_.visit(visit, context);
   }
   void check_invariants() const;
+  // REQUIRES: kCounts.
+  [[nodiscard]] HeapCosts costs() const noexcept {
+    HeapCosts costs = costs_;
+    costs.arena_list_moves = arenas_.list_moves();
+    return costs;
+  }
 
  private:
+  void count(std::uint64_t HeapCosts::*what, std::uint64_t times = 1) noexcept {
+    if constexpr (kCounts) costs_.*what += times;
+  }
+
   [[nodiscard]] static Pool* pool_of(void* block) noexcept {
     return reinterpret_cast<Pool*>(reinterpret_cast<std::uintptr_t>(block) & kPoolMask);
   }
@@ -150,12 +166,14 @@ class PyMalloc {
   const AllocatorRecord* raw_;
   const ArenaRecord* arena_source_;
   SmallHeapOptions options_;
-  Arenas<G> arenas_;
+  Arenas<G, kCounts> arenas_;
   RadixNodes<G> nodes_;
   std::int64_t raw_blocks_ = 0;  // handed on to raw and not freed; may go below zero, as CPython's
   std::size_t arenas_current_ = 0;
   std::size_t arenas_total_ = 0;
   std::size_t arenas_highwater_ = 0;
+  struct Nothing {};
+  [[no_unique_address]] std::conditional_t<kCounts, HeapCosts, Nothing> costs_{};
 };
 
 }  // namespace pymemlab

@@ -1,5 +1,5 @@
-// One compiled PyMalloc a geometry, behind SmallHeap. Adding a geometry is adding a row to
-// kGeometries.
+// Two compiled PyMallocs a geometry, of which one counts its costs, behind SmallHeap. Adding a
+// geometry is adding a row to kGeometries.
 #include "core/pymalloc/small_heap.h"
 
 #include <array>
@@ -12,7 +12,7 @@
 namespace pymemlab {
 namespace {
 
-template <Geometry G>
+template <Geometry G, bool kCounts>
 class CompiledHeap final : public SmallHeap {
  public:
   CompiledHeap(const AllocatorRecord* raw, const ArenaRecord* arenas,
@@ -48,12 +48,18 @@ class CompiledHeap final : public SmallHeap {
   void visit_raw_blocks(void (*visit)(void*, const void*), void* context) const override {
     heap_.visit_raw_blocks(visit, context);
   }
+  std::optional<HeapCosts> costs() const noexcept override {
+    if constexpr (kCounts) return heap_.costs();
+    return std::nullopt;
+  }
   void check_invariants() const override { heap_.check_invariants(); }
 
  private:
   static constexpr Geometry kGeometry = G;
-  static PyMalloc<G>& self(void* heap) noexcept { return *static_cast<PyMalloc<G>*>(heap); }
-  PyMalloc<G> heap_;
+  static PyMalloc<G, kCounts>& self(void* heap) noexcept {
+    return *static_cast<PyMalloc<G, kCounts>*>(heap);
+  }
+  PyMalloc<G, kCounts> heap_;
 };
 
 using Make = std::unique_ptr<SmallHeap> (*)(const AllocatorRecord*, const ArenaRecord*,
@@ -69,7 +75,9 @@ constexpr CompiledGeometry compiled() {
   return {G,
           [](const AllocatorRecord* raw, const ArenaRecord* arenas,
              const SmallHeapOptions& options) -> std::unique_ptr<SmallHeap> {
-            return std::make_unique<CompiledHeap<G>>(raw, arenas, options);
+            if (options.count_costs)
+              return std::make_unique<CompiledHeap<G, true>>(raw, arenas, options);
+            return std::make_unique<CompiledHeap<G, false>>(raw, arenas, options);
           }};
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/pymalloc/allocator_record.h"
 #include "core/pymalloc/geometry.h"
+#include "core/pymalloc/heap_costs.h"
 
 namespace pymemlab {
 
@@ -77,6 +78,7 @@ struct PoolOccupancy {
 };
 
 struct SmallHeapOptions {
+  bool count_costs = false;  // see HeapCosts
   // CPython 3.6: realloc(foreign block, 0) asks raw for one byte and returns the old block if that
   // fails. Later versions pass the zero on.
   bool realloc_zero_asks_one = false;
@@ -120,6 +122,8 @@ class SmallHeap {
   // the radix nodes.
   virtual void visit_raw_blocks(void (*visit)(void* context, const void* block),
                                 void* context) const = 0;
+  // Nothing from a heap that does not count them.
+  [[nodiscard]] virtual std::optional<HeapCosts> costs() const noexcept = 0;
   // Asserts every invariant of docs/pymalloc.md ("What must always hold"). Slow.
   virtual void check_invariants() const = 0;
 };

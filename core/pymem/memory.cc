@@ -36,7 +36,8 @@ Memory::Memory(const MemoryOptions& options)
       hooks_(profile_, options.debug_reporter, options.gil) {
   if (mem_and_obj_ == Base::pymalloc) {
     heap_ = make_small_heap(geometry_, &records_[index(Domain::raw)], &arenas_,
-                            {.realloc_zero_asks_one = profile_.realloc_zero_asks_one,
+                            {.count_costs = options.count_costs,
+                             .realloc_zero_asks_one = profile_.realloc_zero_asks_one,
                              .before_new_arena = malloc_stats_ ? report_statistics : nullptr,
                              .before_new_arena_context = this,
                              .nominal_base = options.nominal_base,

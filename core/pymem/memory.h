@@ -48,7 +48,8 @@ struct MemoryOptions {
   bool malloc_stats = false;
   TextSink statistics_sink = stderr_sink();  // where those reports go
   DebugReporter debug_reporter = aborting_reporter();
-  GilCheck gil = {};  // asked by the debug hooks of mem and obj
+  bool count_costs = false;  // of pymalloc: see HeapCosts
+  GilCheck gil = {};         // asked by the debug hooks of mem and obj
   // Passed on to the heap: see SmallHeapOptions.
   std::uint64_t (*nominal_base)(void* context, std::uint64_t base) = nullptr;
   void* nominal_base_context = nullptr;
