@@ -19,6 +19,7 @@
 #include "core/pymem/memory.h"
 #include "core/pymem/system_allocators.h"
 #include "core/replay/arena_source.h"
+#include "core/replay/null_target.h"
 #include "core/replay/real_python.h"
 #include "core/replay/replay.h"
 #include "core/replay/replay_feed.h"
@@ -64,15 +65,6 @@ Stretch read_stretch(const std::filesystem::path& path) {
     stretch.slots = std::max<std::size_t>(stretch.slots, e.slot() + 1);
   free_what_is_live(stretch);
   return stretch;
-}
-
-AllocatorRecord null_allocator() {
-  alignas(16) static std::byte scratch[64];
-  return {.context = nullptr,
-          .malloc = [](void*, std::size_t) -> void* { return scratch; },
-          .calloc = [](void*, std::size_t, std::size_t) -> void* { return scratch; },
-          .realloc = [](void*, void*, std::size_t) -> void* { return scratch; },
-          .free = [](void*, void*) {}};
 }
 
 void run(benchmark::State& state, const Stretch& stretch, const DomainTable& domains) {
@@ -136,8 +128,7 @@ void register_benchmarks(const std::vector<Stretch>& stretches) {
       benchmark::RegisterBenchmark(fmt::format("replay/{}/{}", stretch.name, target).c_str(), body)
           ->Unit(benchmark::kMillisecond);
     };
-    add("null",
-        [&](benchmark::State& state) { run(state, stretch, same_for_all(null_allocator())); });
+    add("null", [&](benchmark::State& state) { run(state, stretch, null_domains()); });
     add("glibc",
         [&](benchmark::State& state) { run(state, stretch, same_for_all(libc_raw_allocator())); });
     for (const Configuration& configuration : configurations()) {

@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
 
 #include "core/base/input_error.h"
 #include "core/report/comparison.h"
+#include "core/report/detail_tables.h"
 #include "core/report/results.h"
 #include "core/report/tables.h"
 #include "tools/exports.h"
@@ -21,16 +23,38 @@ struct CompareOptions {
   std::string format = "text";
   std::string fail_if;
   std::vector<std::string> exports;
+  std::string show = "cells";
 };
+
+constexpr const char* kLatency = "latency";
+constexpr const char* kCosts = "costs";
 
 struct Format {
   const char* name;
-  std::string (*table)(const Comparison& comparison);
+  std::string (*cells)(const Comparison& comparison);
+  std::string (*latency)(const NamedDocument& document);
+  std::string (*costs)(const NamedDocument& document);
 };
-constexpr std::array kFormats = {Format{"text", text_table}, Format{"markdown", markdown_table},
-                                 Format{"csv", csv_table}, Format{"json", json_table}};
+constexpr std::array kFormats = {
+    Format{"text", text_table,
+           [](const NamedDocument& document) { return latency_tables(document, aligned); },
+           [](const NamedDocument& document) { return costs_tables(document, aligned); }},
+    Format{"markdown", markdown_table,
+           [](const NamedDocument& document) { return latency_tables(document, piped); },
+           [](const NamedDocument& document) { return costs_tables(document, piped); }},
+    Format{"csv", csv_table, latency_csv, costs_csv},
+    Format{"json", json_table,
+           [](const NamedDocument& document) { return details_json(document, kLatency); },
+           [](const NamedDocument& document) { return details_json(document, kCosts); }}};
+
+const Format& format_called(const std::string& name) {
+  return *std::find_if(kFormats.begin(), kFormats.end(),
+                       [&](const Format& format) { return name == format.name; });
+}
 
 int run_compare(const CompareOptions& options) {
+  if (!options.fail_if.empty() && options.show != "cells")
+    throw InputError("--fail-if judges cells, not what --show {} prints", options.show);
   if (!options.fail_if.empty() && options.paths.size() < 2)
     throw InputError("--fail-if compares an earlier document with a later one: give both");
   if (!options.exports.empty() && options.paths.size() > 1)
@@ -44,15 +68,19 @@ int run_compare(const CompareOptions& options) {
     Exports(options.exports).write(documents[0].document);
     return kDone;
   }
+  const Format& format = format_called(options.format);
+  if (options.show != "cells") {
+    for (const NamedDocument& document : documents)
+      fmt::print("{}", options.show == kCosts ? format.costs(document) : format.latency(document));
+    return kDone;
+  }
   std::vector<Comparison> comparisons;
   if (documents.size() == 1) comparisons.push_back(compare_cells(documents[0]));
   for (std::size_t i = 1; i < documents.size(); ++i)
     comparisons.push_back(compare_runs(documents[0], documents[i]));
   bool broken = false;
   for (const Comparison& comparison : comparisons) {
-    for (const Format& format : kFormats) {
-      if (options.format == format.name) fmt::print("{}", format.table(comparison));
-    }
+    fmt::print("{}", format.cells(comparison));
     if (!rule) continue;
     for (const std::string& sentence : rule->broken_by(comparison)) {
       fmt::print(stderr, "pymemlab: {}\n", sentence);
@@ -72,6 +100,11 @@ std::function<int()> declare_compare(CLI::App& app) {
       ->required();
   app.add_option("--format", options->format, "text, markdown, csv or json")
       ->check(CLI::IsMember({"text", "markdown", "csv", "json"}))
+      ->capture_default_str();
+  app.add_option("--show", options->show,
+                 "cells: time and memory; latency: of single calls, by operation; costs: what the\n"
+                 "model counts, the same on every machine. The last two of each document by itself")
+      ->check(CLI::IsMember({"cells", kLatency, kCosts}))
       ->capture_default_str();
   app.add_option("--fail-if", options->fail_if,
                  "Changes that end with status 1, as in time>+3%,peak>+5%,resident>+10%; a change\n"

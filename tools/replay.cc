@@ -1,5 +1,6 @@
 // pymemlab replay: traces through the configurations, measured, as one results document.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +20,7 @@
 #include "core/os/usage.h"
 #include "core/report/interval.h"
 #include "core/report/results.h"
+#include "core/report/time_json.h"
 #include "core/trace/approximate.h"
 #include "core/trace/trace_reader.h"
 #include "tools/build_info.h"
@@ -32,6 +34,8 @@ namespace pymemlab {
 namespace {
 
 constexpr const char* kAuto = "auto";
+constexpr const char* kLastCpu = "last";
+constexpr const char* kNoCpu = "none";
 
 struct ReplayOptions {
   std::vector<std::string> traces;
@@ -43,6 +47,8 @@ struct ReplayOptions {
   std::uint64_t samples = 2000;
   bool latency = false;
   std::uint64_t arena_map_moments = 0;
+  std::uint64_t warm = 0;
+  std::string cpu = kLastCpu;  // a number, kLastCpu or kNoCpu
   std::string output = "results.json";
   std::vector<std::string> exports;
   bool allow_debug_build = false;
@@ -106,6 +112,20 @@ bool is_precise(const std::vector<TimeRound>& rounds) {
   return interval.high - interval.low <= 2 * kPrecision * median(times_of(rounds));
 }
 
+// The processor that timed workers are bound to; nothing if to none.
+std::optional<unsigned> cpu_called(const std::string& text) {
+  if (text == kNoCpu) return std::nullopt;
+  const std::vector<unsigned> allowed = allowed_cpus();
+  if (text == kLastCpu)
+    return allowed.empty() ? std::nullopt : std::optional<unsigned>(allowed.back());
+  for (const unsigned cpu : allowed) {
+    if (text == std::to_string(cpu)) return cpu;
+  }
+  throw InputError(
+      "--cpu {}: this process may run on {}; one of those, \"{}\" or \"{}\" was wanted", text,
+      fmt::join(allowed, ", "), kLastCpu, kNoCpu);
+}
+
 RunOptions run_options(const ReplayOptions& options) {
   RunOptions run{.worker_program = {},
                  .rounds = kMostRounds,
@@ -115,6 +135,8 @@ RunOptions run_options(const ReplayOptions& options) {
                  .footprint = true,
                  .latency = options.latency,
                  .arena_map_moments = options.arena_map_moments,
+                 .warm = options.warm,
+                 .cpu = cpu_called(options.cpu),
                  .progress = show_progress};
   if (options.rounds != kAuto) {
     const auto parsed = std::from_chars(options.rounds.data(),
@@ -157,6 +179,7 @@ int run_replay(const ReplayOptions& options) {
     return kDone;
   }
   const std::string started = utc_now();
+  const std::optional<double> load = load_average();
   DocumentFile output(options.output);
   const Exports exports(options.exports);
   std::vector<std::string> paths = options.traces;
@@ -182,6 +205,7 @@ int run_replay(const ReplayOptions& options) {
                      .compiler = kCompiler,
                      .build_type = kBuildType,
                      .started = started,
+                     .load_average = load,
                      .command = command_line(),
                      .seed = axes.seed,
                      .left_out = planned.left_out};
@@ -232,6 +256,16 @@ std::function<int()> declare_replay(CLI::App& app) {
                  "Timed rounds of each cell, each in a fresh process; auto: until the median is\n"
                  "known to within 1 %, 10 to 100")
       ->type_name("N|auto")
+      ->capture_default_str();
+  app.add_option("--warm", options->warm,
+                 "Further replays in the process of each round, after everything was freed; kept\n"
+                 "apart from the cold ones")
+      ->check(CLI::Range(0, 1000).description("0 to 1000"))
+      ->capture_default_str();
+  app.add_option("--cpu", options->cpu,
+                 "Processor that timed replays are bound to: a number, last (of those that this\n"
+                 "process may run on) or none")
+      ->type_name("N|last|none")
       ->capture_default_str();
   app.add_option("--budget", options->budget,
                  "Time that the whole run may take, as 90s, 10m or 1h; implies --rounds auto")

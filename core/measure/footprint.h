@@ -69,6 +69,16 @@ struct WideSum {
   }
 };
 
+// What a whole replay cost in counts that depend on the calls alone.
+struct CostCounts {
+  std::uint64_t reallocs = 0;        // of live blocks
+  std::uint64_t reallocs_moved = 0;  // of those: the block has another address
+  std::uint64_t arena_maps = 0;      // by the arena source's count
+  std::uint64_t arena_unmaps = 0;
+  bool heap_counted = false;  // false: `heap` says nothing
+  HeapCosts heap;
+};
+
 // Event-exact: taken after every event of the replay.
 struct FootprintScan {
   std::uint64_t events = 0;
@@ -85,6 +95,7 @@ struct FootprintScan {
   WideSum live_dt;
   double mapped_over_live = 0;  // sum over events with live bytes
   std::uint64_t mapped_over_live_events = 0;
+  CostCounts costs;
 };
 
 // The heap's own statistics at a moment, when pymalloc is in use.

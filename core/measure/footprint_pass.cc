@@ -6,6 +6,7 @@
 
 #include "core/measure/arena_map.h"
 #include "core/pymem/system_allocators.h"
+#include "core/replay/call.h"
 
 namespace pymemlab {
 namespace {
@@ -52,48 +53,29 @@ void FootprintPass::step(ReplayEvent event, const std::uint64_t*& wide) noexcept
   if (job_.pass == Pass::sample) sample_event();
   const AllocatorRecord& api = subject_.domains()[event.domain_index()].api;
   const std::uint64_t clock_before = clock_bytes_;
-  auto next_wide = [&] { return static_cast<std::size_t>(*wide++); };
-  switch (event.kind()) {
-    case ReplayKind::malloc:
-    case ReplayKind::malloc_empty:
-    case ReplayKind::malloc_wide: {
-      const std::size_t size = event.kind() == ReplayKind::malloc_wide ? next_wide() : event.size();
-      allocated(event, api.malloc(api.context, size), size);
+  const Call call = call_of(event, wide);
+  Entry& entry = entries_[event.slot()];
+  switch (call.kind) {
+    case CallKind::malloc: allocated(event, api.malloc(api.context, call.size), call.size); break;
+    case CallKind::calloc:
+      allocated(event, api.calloc(api.context, call.count, call.size), call.bytes());
       break;
-    }
-    case ReplayKind::calloc:
-      allocated(event, api.calloc(api.context, 1, event.size()), event.size());
+    case CallKind::realloc:
+      if (call.takes_block) {
+        reallocated(event, api.realloc(api.context, entry.block, call.size), call.size);
+      } else {
+        allocated(event, api.realloc(api.context, nullptr, call.size), call.size);
+      }
       break;
-    case ReplayKind::calloc_pair:
-    case ReplayKind::calloc_empty: {
-      const std::size_t count = next_wide();
-      const std::size_t size = next_wide();
-      allocated(event, api.calloc(api.context, count, size), count * size);
+    case CallKind::free:
+      if (call.takes_block) {
+        leave(entry);
+        entry.live = false;
+        api.free(api.context, entry.block);
+      } else {
+        api.free(api.context, nullptr);
+      }
       break;
-    }
-    case ReplayKind::realloc_null:
-    case ReplayKind::realloc_null_empty:
-    case ReplayKind::realloc_null_wide: {
-      const std::size_t size =
-          event.kind() == ReplayKind::realloc_null_wide ? next_wide() : event.size();
-      allocated(event, api.realloc(api.context, nullptr, size), size);
-      break;
-    }
-    case ReplayKind::realloc:
-    case ReplayKind::realloc_wide: {
-      const std::size_t size =
-          event.kind() == ReplayKind::realloc_wide ? next_wide() : event.size();
-      reallocated(event, api.realloc(api.context, entries_[event.slot()].block, size), size);
-      break;
-    }
-    case ReplayKind::free: {
-      Entry& entry = entries_[event.slot()];
-      leave(entry);
-      entry.live = false;
-      api.free(api.context, entry.block);
-      break;
-    }
-    case ReplayKind::free_null: api.free(api.context, nullptr); break;
   }
   after_event(clock_bytes_ - clock_before);
 }
@@ -122,6 +104,9 @@ void FootprintPass::reallocated(ReplayEvent event, void* moved, std::uint64_t by
     return;
   }
   const std::uint64_t old_bytes = entry.bytes;
+  CostCounts& costs = result_->scan.costs;
+  ++costs.reallocs;
+  if (moved != entry.block) ++costs.reallocs_moved;
   leave(entry);
   entry.block = moved;
   entry.bytes = bytes;
@@ -298,11 +283,23 @@ HeapSnapshot FootprintPass::snapshot() const noexcept {
 
 void FootprintPass::finish() noexcept {
   result_->events = events_;
+  if (job_.pass == Pass::scan) count_costs();
   if (job_.pass != Pass::sample) return;
   sample_event();
   take_sample();
   map_arenas();
   result_->end_heap = snapshot();
+}
+
+void FootprintPass::count_costs() noexcept {
+  CostCounts& costs = result_->scan.costs;
+  const ArenaSource& arenas = subject_.arenas();
+  costs.arena_maps = arenas.requests();
+  costs.arena_unmaps = costs.arena_maps - arenas.mapped_bytes() / subject_.geometry().arena_bytes;
+  if (const std::optional<HeapCosts> heap = subject_.costs()) {
+    costs.heap = *heap;
+    costs.heap_counted = true;
+  }
 }
 
 }  // namespace pymemlab

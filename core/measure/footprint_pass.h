@@ -50,6 +50,7 @@ class FootprintPass {
   void take_sample() noexcept;
   // Adds this moment to the arena map, if there is to be one.
   void map_arenas() noexcept;
+  void count_costs() noexcept;
   [[nodiscard]] HeapSnapshot snapshot() const noexcept;
   [[nodiscard]] std::uint64_t mapped_bytes() const noexcept {
     return subject_.arenas().mapped_bytes() + subject_.meter().mapped_bytes() +

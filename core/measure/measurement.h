@@ -11,6 +11,7 @@
 #include "core/measure/footprint.h"
 #include "core/measure/latency.h"
 #include "core/measure/system_malloc.h"
+#include "core/os/hardware_counters.h"
 #include "core/pymalloc/geometry.h"
 #include "core/replay/arena_source.h"
 #include "core/replay/replay.h"
@@ -38,6 +39,9 @@ struct TimeRound {
   std::uint64_t nanoseconds = 0;  // inside the replay loop, the loop's own cost included
   std::uint64_t minor_faults = 0;
   std::uint64_t major_faults = 0;
+  std::uint64_t involuntary_switches = 0;  // the processor was given to somebody else
+  HardwareCounts hardware;
+  std::uint64_t repeat = 0;  // in its process: 0 is the cold round, others are warm
 
   [[nodiscard]] double ns_per_event() const noexcept {
     return events == 0 ? 0 : static_cast<double>(nanoseconds) / static_cast<double>(events);
@@ -69,6 +73,10 @@ struct Measurement {
   std::optional<Engine> engine;          // of the mimalloc configurations
   std::optional<MallocIdentity> malloc;  // what served malloc; nothing if no worker ran
   std::vector<TimeRound> rounds;         // cold: each the first replay in a fresh process
+  std::vector<TimeRound> warm_rounds;    // each after others in the same process
+  std::vector<TimeRound> loop_rounds;    // of its trace against a target that does nothing
+  std::optional<unsigned> cpu;           // that the workers of timed rounds were bound to
+  int hardware_error = 0;                // errno, where hardware counters were refused
   std::optional<Footprint> footprint;
   std::string footprint_reason;  // why there is no footprint
   std::optional<Latency> latency;

@@ -18,6 +18,7 @@ MemoryOptions ModelSubject::options(const WorkerJob& job) {
   options.configuration = &configuration_named(job.configuration.view());
   if (metered_) MimallocEngine::purge_at_once();
   options.geometry = job.geometry;
+  options.count_costs = metered_;  // in both footprint passes: they must be alike
   options.arenas = arenas_.record();
   options.nominal_base = ArenaSource::nominal_base;
   options.nominal_base_context = &arenas_;
@@ -35,6 +36,10 @@ void ModelSubject::describe(WorkerResult& result) const {
 std::optional<HeapStatistics> ModelSubject::heap_statistics() const {
   const SmallHeap* heap = memory_.heap();
   return heap == nullptr ? std::nullopt : std::optional(heap->statistics());
+}
+
+std::optional<HeapCosts> ModelSubject::costs() const noexcept {
+  return memory_.heap() == nullptr ? std::nullopt : memory_.heap()->costs();
 }
 
 std::uint64_t ModelSubject::own_raw_bytes(std::uint64_t) const noexcept {

@@ -29,6 +29,17 @@ void note_outcome(Measurement& measurement, const WorkerResult& result) {
       "{} requests that succeeded when the trace was recorded were refused here", result.refused);
 }
 
+TimeRound time_round(const TimedReplay& timed, std::uint64_t round, std::uint64_t repeat) {
+  return {.round = round,
+          .events = timed.events,
+          .nanoseconds = timed.nanoseconds,
+          .minor_faults = timed.minor_faults,
+          .major_faults = timed.major_faults,
+          .involuntary_switches = timed.involuntary_switches,
+          .hardware = timed.hardware,
+          .repeat = repeat};
+}
+
 FootprintSample sample_at(const std::vector<FootprintSample>& series, std::uint64_t event) {
   const auto found =
       std::lower_bound(series.begin(), series.end(), event,
@@ -128,13 +139,20 @@ Round::Round(const MeasuredTrace* trace, const Cell& cell, const RunOptions& opt
   }
 }
 
-const WorkerChannel& Round::run() {
+const WorkerChannel& Round::run_repeatedly(
+    std::uint64_t repeats, const std::function<void(const TimedReplay&)>& replayed) {
   ChildProcess worker = start();
   expect(worker, worker.receive(), 'r');
   if (channel_.job().pass == Pass::probe) {
     expect(worker, worker.receive(), 'd');
   } else {
-    replay(worker);
+    for (std::uint64_t left = repeats; left > 0; --left) {
+      replay(worker, true);
+      replayed(channel_.result().timed);
+      command(worker, 'n');
+    }
+    replay(worker, false);
+    command(worker, 'e');
   }
   static_cast<void>(worker.wait());
   expect_malloc();
@@ -161,11 +179,12 @@ ChildProcess Round::start() const {
   // Memory figures must not depend on where randomisation puts things; times must not be tied to
   // one layout.
   child.fixed_addresses = !is_timed(channel_.job().pass);
+  if (is_timed(channel_.job().pass)) child.cpu = options_.cpu;
   child.memory_descriptor = channel_.descriptor();
   return ChildProcess::start(child);
 }
 
-void Round::replay(ChildProcess& worker) {
+void Round::replay(ChildProcess& worker, bool cleans_up) {
   ReplayFeed feed(TraceReader::open(trace_->path));
   while (true) {
     const ReplayFeed::Filled filled = feed.fill(channel_.events(), channel_.wide());
@@ -173,7 +192,9 @@ void Round::replay(ChildProcess& worker) {
     channel_.filled_events() = filled.events;
     command(worker, 'w');
   }
-  command(worker, 'e');
+  if (!cleans_up) return;
+  while ((channel_.filled_events() = feed.fill_clean_up(channel_.events())) != 0)
+    command(worker, 't');
 }
 
 void Round::command(ChildProcess& worker, char what) {
@@ -215,16 +236,29 @@ std::string Round::name() const {
                      cell_.profile, malloc);
 }
 
+TimeRound measure_loop(const MeasuredTrace& trace, const Cell& cell, const RunOptions& options,
+                       std::uint64_t round) {
+  Cell null_cell = cell;  // whatever serves malloc: nobody asks it
+  null_cell.target = "model";
+  null_cell.system_malloc = {};
+  Round worker(&trace, null_cell, options, job_for(trace, null_cell, Pass::loop));
+  return time_round(worker.run().result().timed, round, 0);
+}
+
 void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::uint64_t round,
                   Measurement& measurement) {
   Round worker(&trace, measurement.cell, options, job_for(trace, measurement.cell, Pass::time));
-  const WorkerResult& result = worker.run().result();
+  std::uint64_t repeat = 0;
+  auto add = [&](const TimedReplay& timed) {
+    auto& rounds = repeat == 0 ? measurement.rounds : measurement.warm_rounds;
+    rounds.push_back(time_round(timed, round, repeat++));
+  };
+  const WorkerResult& result = worker.run_repeatedly(options.warm, add).result();
+  add(result.timed);
   note_outcome(measurement, result);
-  measurement.rounds.push_back({.round = round,
-                                .events = result.events,
-                                .nanoseconds = result.nanoseconds,
-                                .minor_faults = result.minor_faults,
-                                .major_faults = result.major_faults});
+  measurement.hardware_error = result.hardware_error;
+  measurement.cpu =
+      result.cpu < 0 ? std::nullopt : std::optional(static_cast<unsigned>(result.cpu));
 }
 
 void measure_latency(const MeasuredTrace& trace, const RunOptions& options,

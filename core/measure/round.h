@@ -1,6 +1,8 @@
 // One worker over one trace: what a round, a footprint pass and a probe are made of.
 #pragma once
 
+#include <functional>
+
 #include "core/measure/measurement.h"
 #include "core/measure/runner.h"
 #include "core/measure/target.h"
@@ -18,11 +20,16 @@ class Round {
         const WorkerJob& job);
 
   // What the worker left behind. Valid as long as the round lives.
-  const WorkerChannel& run();
+  const WorkerChannel& run() { return run_repeatedly(0, {}); }
+  // The same, then `repeats` further replays in the same worker, each after everything was freed.
+  // `replayed` is called after each but the last. REQUIRES: repeats == 0, or the pass is
+  // Pass::time.
+  const WorkerChannel& run_repeatedly(std::uint64_t repeats,
+                                      const std::function<void(const TimedReplay&)>& replayed);
 
  private:
   [[nodiscard]] ChildProcess start() const;
-  void replay(ChildProcess& worker);
+  void replay(ChildProcess& worker, bool cleans_up);
   void command(ChildProcess& worker, char what);
   void expect(ChildProcess& worker, std::optional<char> answer, char wanted) const;
   void expect_malloc() const;
@@ -35,7 +42,10 @@ class Round {
   WorkerChannel channel_;
 };
 
-// Adds the cell's timed round with that number.
+// A timed replay of the trace against a target that does nothing.
+[[nodiscard]] TimeRound measure_loop(const MeasuredTrace& trace, const Cell& cell,
+                                     const RunOptions& options, std::uint64_t round);
+// Adds the cell's timed round with that number, and its warm repetitions.
 void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::uint64_t round,
                   Measurement& measurement);
 void measure_latency(const MeasuredTrace& trace, const RunOptions& options,

@@ -20,6 +20,7 @@ class Schedule {
         measurements_(measurements),
         order_(measurements.size()),
         round_cost_(measurements.size()),
+        loop_cost_(traces.size()),
         random_(options.seed),
         total_(measurements.size() *
                (options.rounds + (options.footprint ? 1 : 0) + (options.latency ? 1 : 0))) {
@@ -51,6 +52,7 @@ class Schedule {
         std::swap(order_[i - 1], order_[random_.below(i)]);
       bool any = false;
       const std::vector<bool> wanted = cells_wanted();
+      loops(round, wanted);
       for (const std::size_t i : order_) {
         if (!wanted[i] || !fits(round_cost_[i], options_.deadline)) continue;
         const std::uint64_t start = now_nanoseconds();
@@ -60,6 +62,23 @@ class Schedule {
         step();
       }
       if (!any) return;
+    }
+  }
+
+  // The loop's own cost, once a trace and round.
+  void loops(std::uint64_t round, const std::vector<bool>& wanted) {
+    std::vector<std::optional<TimeRound>> of_trace(traces_.size());
+    for (std::size_t i = 0; i < measurements_.size(); ++i) {
+      if (!wanted[i]) continue;
+      Measurement& m = measurements_[i];
+      std::optional<TimeRound>& loop = of_trace[m.cell.trace];
+      if (!loop) {
+        if (!fits(loop_cost_[m.cell.trace], options_.deadline)) continue;
+        const std::uint64_t start = now_nanoseconds();
+        loop = measure_loop(trace_of(i), m.cell, options_, round);
+        loop_cost_[m.cell.trace] = now_nanoseconds() - start;
+      }
+      m.loop_rounds.push_back(*loop);
     }
   }
 
@@ -120,7 +139,9 @@ class Schedule {
   const RunOptions& options_;
   std::vector<Measurement>& measurements_;
   std::vector<std::size_t> order_;
-  std::vector<std::uint64_t> round_cost_;  // nanoseconds of the last, set-up included
+  // Nanoseconds of the last, set-up included: by cell, and of the loop by trace.
+  std::vector<std::uint64_t> round_cost_;
+  std::vector<std::uint64_t> loop_cost_;
   Random random_;
   std::uint64_t done_ = 0;
   std::uint64_t total_;

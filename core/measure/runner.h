@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct RunOptions {
   bool footprint = true;
   bool latency = false;
   std::uint64_t arena_map_moments = 0;  // of a map of the arenas, where pymalloc is modelled
+  std::uint64_t warm = 0;               // further replays in the process of each round
+  // The processor that timed workers are bound to, if the kernel agrees.
+  std::optional<unsigned> cpu = {};
   // Called between rounds with what is done and what there is to do. May be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };

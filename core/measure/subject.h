@@ -44,6 +44,8 @@ class ReplaySubject {
   [[nodiscard]] virtual BlockCost cost(Domain domain, const void* block) const noexcept = 0;
   // pymalloc's, if it serves mem and obj.
   [[nodiscard]] virtual std::optional<HeapStatistics> heap_statistics() const = 0;
+  // pymalloc's, if it counts them.
+  [[nodiscard]] virtual std::optional<HeapCosts> costs() const noexcept = 0;
   // Arenas that few blocks hold; nothing where it cannot be seen.
   [[nodiscard]] virtual std::optional<ArenaPins> pins() const noexcept = 0;
   // pymalloc itself, where it can be walked pool by pool.

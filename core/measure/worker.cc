@@ -9,8 +9,11 @@
 #include "core/measure/subject.h"
 #include "core/measure/system_malloc.h"
 #include "core/measure/worker_channel.h"
+#include "core/os/hardware_counters.h"
+#include "core/os/machine.h"
 #include "core/os/mapped_region.h"
 #include "core/os/usage.h"
+#include "core/replay/null_target.h"
 #include "core/replay/replay.h"
 
 namespace pymemlab {
@@ -19,26 +22,42 @@ namespace {
 // The timed pass: the clock runs around the loop alone.
 class TimePass {
  public:
-  TimePass(const DomainTable& domains, const WorkerChannel& channel)
+  TimePass(const DomainTable& domains, Touch touch, const WorkerChannel& channel)
       : domains_(domains),
-        touch_(channel.job().touch),
+        touch_(touch),
         result_(&channel.result()),
         live_(channel.job().slots),
-        sizes_(touch_ == Touch::all ? channel.job().slots : 0) {
+        sizes_(touch == Touch::all ? channel.job().slots : 0) {
     for (void*& block : live_) block = nullptr;  // touches every page before the clock runs
     for (std::uint64_t& bytes : sizes_) bytes = 0;
+    result_->hardware_error = counters_.error();
   }
 
   void window(std::span<const ReplayEvent> events, const std::uint64_t* wide) noexcept {
+    TimedReplay& timed = result_->timed;
     const PageFaults faults_before = page_faults();
+    const std::uint64_t switches_before = involuntary_switches();
+    counters_.start();
     const std::uint64_t begin = now_nanoseconds();
     const std::uint64_t refused = dispatch(events, wide);
-    result_->nanoseconds += now_nanoseconds() - begin;
+    timed.nanoseconds += now_nanoseconds() - begin;
+    counters_.stop();
     const PageFaults faults = page_faults();
-    result_->minor_faults += faults.minor - faults_before.minor;
-    result_->major_faults += faults.major - faults_before.major;
+    timed.minor_faults += faults.minor - faults_before.minor;
+    timed.major_faults += faults.major - faults_before.major;
+    timed.involuntary_switches += involuntary_switches() - switches_before;
+    timed.events += events.size();
+    timed.hardware = counters_.counts();
     result_->refused += refused;
-    result_->events += events.size();
+  }
+
+  // What lies between two replays: nothing of it is counted.
+  void clean_up(std::span<const ReplayEvent> events, const std::uint64_t* wide) noexcept {
+    result_->refused += dispatch(events, wide);
+  }
+  void next_replay() noexcept {
+    result_->timed = {};
+    counters_.reset();
   }
 
  private:
@@ -58,8 +77,14 @@ class TimePass {
   const DomainTable& domains_;
   Touch touch_;
   WorkerResult* result_;
+  HardwareCounters counters_;
   MappedArray<void*> live_;
   MappedArray<std::uint64_t> sizes_;
+};
+
+template <typename ReplayPass>
+concept Repeatable = requires(ReplayPass& pass) {
+  pass.next_replay();
 };
 
 // Answers the parent until it says that the trace is over. False if the parent is gone.
@@ -68,29 +93,45 @@ template <typename ReplayPass>
   if (!send_byte(ChildProcess::kChannel, 'r')) return false;
   while (const std::optional<char> command = receive_byte(ChildProcess::kChannel)) {
     if (*command == 'e') return true;
-    pass.window(channel.events().first(channel.filled_events()), channel.wide().data());
+    const auto events = channel.events().first(channel.filled_events());
+    if (*command == 'w') pass.window(events, channel.wide().data());
+    if constexpr (Repeatable<ReplayPass>) {
+      if (*command == 't') pass.clean_up(events, channel.wide().data());
+      if (*command == 'n') pass.next_replay();
+    }
     if (!send_byte(ChildProcess::kChannel, 'd')) return false;
   }
   return false;
 }
 
-void describe(const ReplaySubject& subject, WorkerResult& result) {
-  subject.describe(result);
+void describe_process(WorkerResult& result) {
+  if (const std::optional<unsigned> cpu = only_cpu()) result.cpu = *cpu;
   const MallocIdentity malloc = identify_malloc();
   result.malloc_name = ShortName(malloc.name);
   result.malloc_version = ShortName(malloc.version);
   result.malloc_path = ShortName(malloc.path);
 }
 
+int serve_loop(const WorkerChannel& channel) {
+  const DomainTable domains = null_domains();
+  const Touch touch = channel.job().touch == Touch::none ? Touch::none : Touch::first;
+  TimePass pass(domains, touch, channel);
+  if (!serve(channel, pass)) return 1;
+  describe_process(channel.result());
+  return send_byte(ChildProcess::kChannel, 'd') ? 0 : 1;
+}
+
 int serve_job(const WorkerChannel& channel) {
+  if (channel.job().pass == Pass::loop) return serve_loop(channel);
   const std::unique_ptr<ReplaySubject> subject =
       make_subject(channel.job(), channel.recorded_bases());
   switch (channel.job().pass) {
     case Pass::probe:
       if (!send_byte(ChildProcess::kChannel, 'r')) return 1;
       break;
+    case Pass::loop:
     case Pass::time: {
-      TimePass pass(subject->domains(), channel);
+      TimePass pass(subject->domains(), channel.job().touch, channel);
       if (!serve(channel, pass)) return 1;
       break;
     }
@@ -109,7 +150,8 @@ int serve_job(const WorkerChannel& channel) {
     }
   }
   // What tells of itself may allocate, so it comes last.
-  describe(*subject, channel.result());
+  subject->describe(channel.result());
+  describe_process(channel.result());
   return send_byte(ChildProcess::kChannel, 'd') ? 0 : 1;
 }
 

@@ -5,6 +5,8 @@
 //
 //   worker: 'r' ready           (set up, baselines taken), or 'x': cannot, text() says why
 //   parent: 'w' window filled   worker: 'd' replayed         ... repeated ...
+//   parent: 't' window filled   worker: 'd' replayed, untimed (Pass::time alone)
+//   parent: 'n' next replay     worker: 'd' its counts start again (Pass::time alone)
 //   parent: 'e' end of trace    worker: 'd' results written, then it exits
 #pragma once
 
@@ -17,6 +19,7 @@
 
 #include "core/measure/footprint.h"
 #include "core/measure/latency.h"
+#include "core/os/hardware_counters.h"
 #include "core/os/mapped_region.h"
 #include "core/os/process.h"
 #include "core/pymalloc/geometry.h"
@@ -28,6 +31,7 @@ namespace pymemlab {
 
 enum class Pass : std::uint8_t {
   time,     // the clock around the loop, nothing else
+  loop,     // the same with a target that does nothing: the loop's own cost
   scan,     // event-exact extremes and integrals
   sample,   // the full identity at chosen moments
   latency,  // the clock around each call
@@ -36,7 +40,7 @@ enum class Pass : std::uint8_t {
 
 // Passes whose figures are times: nothing is counted in them, and addresses lie where they may.
 [[nodiscard]] constexpr bool is_timed(Pass pass) noexcept {
-  return pass == Pass::time || pass == Pass::latency;
+  return pass == Pass::time || pass == Pass::loop || pass == Pass::latency;
 }
 
 // A short name in shared memory.
@@ -77,6 +81,16 @@ struct WorkerJob {
   std::uint64_t peak_moment = ~0ull;
 };
 
+// One timed replay of a trace.
+struct TimedReplay {
+  std::uint64_t events = 0;
+  std::uint64_t nanoseconds = 0;  // inside the loop alone
+  std::uint64_t minor_faults = 0;
+  std::uint64_t major_faults = 0;
+  std::uint64_t involuntary_switches = 0;
+  HardwareCounts hardware;
+};
+
 struct WorkerResult {
   ShortName engine_version;  // of the library that served in the model's place, "" if none did
   ShortName engine_path;
@@ -85,11 +99,11 @@ struct WorkerResult {
   ShortName malloc_name;        // what serves malloc in the worker
   ShortName malloc_version;
   ShortName malloc_path;
+  std::int64_t cpu = -1;  // that the worker is bound to; -1: to none
   std::uint64_t events = 0;
   std::uint64_t refused = 0;
-  std::uint64_t nanoseconds = 0;  // inside the loop alone
-  std::uint64_t minor_faults = 0;
-  std::uint64_t major_faults = 0;
+  TimedReplay timed;
+  int hardware_error = 0;  // errno, where hardware counters were refused
   ShortName latency_clock;
   double clock_resolution_ns = 0;
   double clock_overhead_ns = 0;

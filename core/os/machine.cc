@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <array>
+#include <cstdlib>
 #include <fstream>
 
 namespace pymemlab {
@@ -49,14 +50,36 @@ Machine describe_machine() {
     machine.host = names.nodename;
     machine.kernel = fmt::format("{} {} {}", names.sysname, names.release, names.machine);
   }
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  if (::sched_getaffinity(0, sizeof cpus, &cpus) == 0)
-    machine.cpus = static_cast<unsigned>(CPU_COUNT(&cpus));
+  machine.cpus = static_cast<unsigned>(allowed_cpus().size());
   machine.cpu = cpu_model();
   machine.caches = cache_sizes();
   machine.libc = fmt::format("glibc {}", ::gnu_get_libc_version());
   return machine;
+}
+
+std::vector<unsigned> allowed_cpus() {
+  std::vector<unsigned> allowed;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return allowed;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &cpus)) allowed.push_back(cpu);
+  }
+  return allowed;
+}
+
+std::optional<unsigned> only_cpu() noexcept {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0 || CPU_COUNT(&cpus) != 1) return std::nullopt;
+  unsigned cpu = 0;
+  while (!CPU_ISSET(cpu, &cpus)) ++cpu;
+  return cpu;
+}
+
+std::optional<double> load_average() {
+  double load = 0;
+  return ::getloadavg(&load, 1) == 1 ? std::optional(load) : std::nullopt;
 }
 
 std::string utc_now() {

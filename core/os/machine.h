@@ -1,7 +1,9 @@
 // What machine this is, for the context of a result.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace pymemlab {
 
@@ -15,6 +17,14 @@ struct Machine {
 };
 // Facts that the machine does not tell are empty.
 [[nodiscard]] Machine describe_machine();
+
+// Processors that this process may run on, ascending; empty if the kernel does not tell.
+[[nodiscard]] std::vector<unsigned> allowed_cpus();
+// The one that it is bound to; nothing if there are several.
+[[nodiscard]] std::optional<unsigned> only_cpu() noexcept;
+
+// Runnable processes in the last minute, on average; nothing if the kernel does not tell.
+[[nodiscard]] std::optional<double> load_average();
 
 // Now, "2026-11-21T04:00:00Z".
 [[nodiscard]] std::string utc_now();

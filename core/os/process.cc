@@ -1,6 +1,7 @@
 #include "core/os/process.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -84,6 +85,12 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
     const int persona = ::personality(0xffffffff);
     if (persona >= 0)
       static_cast<void>(::personality(static_cast<unsigned long>(persona) | ADDR_NO_RANDOMIZE));
+  }
+  if (options.cpu) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(*options.cpu, &cpus);
+    static_cast<void>(::sched_setaffinity(0, sizeof cpus, &cpus));
   }
   ::execve(argv[0], argv, envp);
   const int error = errno;

@@ -33,6 +33,7 @@ struct ChildOptions {
   std::string program;                 // a path
   std::vector<std::string> arguments;  // argv[1] and after
   bool fixed_addresses = false;        // without address-space randomisation, if the kernel agrees
+  std::optional<unsigned> cpu = {};    // bound to this processor, if the kernel agrees
   int memory_descriptor = -1;          // becomes the child's kMemory
   // Variables set in the child besides this process's own; an empty value takes one away.
   std::vector<std::pair<std::string, std::string>> environment = {};

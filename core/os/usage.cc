@@ -35,6 +35,12 @@ PageFaults page_faults() noexcept {
           .major = static_cast<std::uint64_t>(usage.ru_majflt)};
 }
 
+std::uint64_t involuntary_switches() noexcept {
+  rusage usage{};
+  static_cast<void>(::getrusage(RUSAGE_SELF, &usage));
+  return static_cast<std::uint64_t>(usage.ru_nivcsw);
+}
+
 std::uint64_t now_nanoseconds() noexcept {
   timespec now{};
   static_cast<void>(::clock_gettime(CLOCK_MONOTONIC, &now));

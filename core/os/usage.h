@@ -15,6 +15,9 @@ struct PageFaults {
 };
 [[nodiscard]] PageFaults page_faults() noexcept;
 
+// How often the kernel took the processor away from this process for another.
+[[nodiscard]] std::uint64_t involuntary_switches() noexcept;
+
 // A monotonic clock.
 [[nodiscard]] std::uint64_t now_nanoseconds() noexcept;
 

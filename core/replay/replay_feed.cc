@@ -142,6 +142,15 @@ ReplayEvent ReplayTranslator::sized(ReplayKind narrow, ReplayKind wide, Domain d
   return {wide, domain, 0, slot};
 }
 
+std::size_t ReplayTranslator::frees_of_live(std::span<ReplayEvent> events, Slot& from) const {
+  std::size_t count = 0;
+  for (; from < blocks_.size() && count < events.size(); ++from) {
+    const Block& block = blocks_[from];
+    if (block.live) events[count++] = ReplayEvent(ReplayKind::free, block.domain, 0, from);
+  }
+  return count;
+}
+
 ReplayTranslator::Block& ReplayTranslator::block(Slot slot) {
   if (slot >= blocks_.size()) {
     blocks_.resize(std::max<std::size_t>(slot + std::size_t{1}, blocks_.size() * 2));

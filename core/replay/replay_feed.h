@@ -61,6 +61,8 @@ class ReplayTranslator {
 
   // `marks`: the trace's mark texts, which are known only at its end.
   void finish(std::span<const std::string> marks);
+  // Frees of the blocks that are live now, from slot `from` on, as many as fit; `from` moves on.
+  [[nodiscard]] std::size_t frees_of_live(std::span<ReplayEvent> events, Slot& from) const;
   // Everything but the teardown mark is up to date at any time.
   [[nodiscard]] const ReplayPlan& plan() const noexcept { return plan_; }
 
@@ -102,6 +104,12 @@ class ReplayFeed {
   // REQUIRES: wide.size() >= 2.
   [[nodiscard]] Filled fill(std::span<ReplayEvent> events, std::span<std::uint64_t> wide);
 
+  // Fills frees of what the trace leaves live. Nothing left: 0.
+  // REQUIRES: fill() has returned {0, 0}.
+  [[nodiscard]] std::size_t fill_clean_up(std::span<ReplayEvent> events) {
+    return translator_.frees_of_live(events, next_to_free_);
+  }
+
   [[nodiscard]] const TraceReader& reader() const noexcept { return reader_; }
   // REQUIRES: fill() has returned {0, 0}.
   [[nodiscard]] const ReplayPlan& plan() const noexcept { return translator_.plan(); }
@@ -112,6 +120,7 @@ class ReplayFeed {
   std::optional<OperationCursor> cursor_;
   ReplayTranslator translator_;
   std::optional<ReplayEvent> pending_;
+  Slot next_to_free_ = 0;
 };
 
 }  // namespace pymemlab

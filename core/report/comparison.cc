@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <map>
 
 #include "core/base/input_error.h"
@@ -17,6 +16,8 @@ using Json = nlohmann::ordered_json;
 
 // Where half of all cells spread more than this, the machine was busy with something else.
 constexpr double kNoisy = 0.05;
+// Where the processor is taken from a replay more often than this a second, somebody else uses it.
+constexpr double kMostInterruptions = 50;
 
 std::optional<double> number(const Json& value) {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
@@ -119,20 +120,66 @@ void judge(Comparison& comparison) {
   }
 }
 
-// What pairs cannot take away: rounds of one cell that differ widely among themselves.
+// How often, in the middle of all rounds, the processor was taken from the replay, a second.
+std::optional<double> interruptions(const Json& document) {
+  std::vector<double> rates;
+  for (const Json& cell : document.at("cells")) {
+    for (const Json& round : cell.at("time").at("rounds")) {
+      const Json counters = round.value("counters", Json::object());
+      const Json switches = counters.value("involuntary_switches", Json());
+      const double ns = round.value("ns", 0.0);
+      if (switches.is_number() && ns > 0) rates.push_back(switches.get<double>() / ns * 1e9);
+    }
+  }
+  return rates.empty() ? std::nullopt : std::optional(median(rates));
+}
+
+// What pairs cannot take away: rounds of one cell that differ widely among themselves; and what
+// makes them differ.
 void note_noise(const NamedDocument& source, std::vector<std::string>& notes) {
   std::vector<double> spreads;
   for (const Json& cell : source.document.at("cells")) {
     const std::vector<double> ns = values_of(rounds_of(cell));
     if (ns.size() >= kFewestRoundsForInterval) spreads.push_back(relative_spread(ns));
   }
-  if (spreads.empty()) return;
-  const double middle = median(spreads);
-  if (middle <= kNoisy) return;
+  const double middle = spreads.empty() ? 0 : median(spreads);
+  if (middle > kNoisy) {
+    notes.push_back(fmt::format(
+        "{}: the machine was noisy: rounds of one cell spread by {:.0f} % of their median "
+        "(in the middle of {} cells); on a quiet machine it is below {:.0f} %",
+        source.place, 100 * middle, spreads.size(), 100 * kNoisy));
+  }
+  const std::optional<double> rate = interruptions(source.document);
+  if (rate && *rate > kMostInterruptions) {
+    notes.push_back(
+        fmt::format("{}: other programs ran on the processor of the timed replays: it was taken "
+                    "from them {:.0f} times a second",
+                    source.place, *rate));
+  }
+  const Json context = source.document.value("context", Json::object());
+  const std::optional<double> load = number(context.value("load_average", Json()));
+  const double cpus = context.value("cpus", 0.0);
+  if (load && cpus > 0 && *load > cpus / 2) {
+    notes.push_back(fmt::format(
+        "{}: the machine was busy when the run began: a load of {:.1f} on {:.0f} processors",
+        source.place, *load, cpus));
+  }
+}
+
+// The loop's own part of every ns/event, where the document states it.
+void note_loop(const NamedDocument& source, std::vector<std::string>& notes) {
+  std::vector<double> ns;
+  for (const Json& cell : source.document.at("cells")) {
+    const Json loop = cell.at("time").value("loop", Json::object());
+    const Json of_trace = loop.value("median_ns_per_event", Json());
+    if (of_trace.is_number()) ns.push_back(of_trace.get<double>());
+  }
+  if (ns.empty()) return;
+  const auto [low, high] = std::minmax_element(ns.begin(), ns.end());
   notes.push_back(fmt::format(
-      "{}: the machine was noisy: rounds of one cell spread by {:.0f} % of their median "
-      "(in the middle of {} cells); on a quiet machine it is below {:.0f} %",
-      source.place, 100 * middle, spreads.size(), 100 * kNoisy));
+      "{}: the replay loop itself takes {:.2f}{} of every ns/event (measured in the same run "
+      "against functions that return at once)",
+      source.place, *low, *high - *low < 0.01 ? "" : fmt::format(" to {:.2f}", *high)));
 }
 
 void note_thin_cells(const ComparedTrace& trace, std::vector<std::string>& notes) {
@@ -152,19 +199,40 @@ Key key_of(const Json& trace, const Json& cell) {
           cell.at("profile"), cell.at("system_malloc"), cell.at("touch")};
 }
 
-template <typename Compare>
-Comparison checked(const std::string& places, Compare compare) {
+template <typename Read>
+auto unless_damaged(const std::string& places, Read read) {
   try {
-    Comparison comparison = compare();
-    judge(comparison);
-    for (const ComparedTrace& trace : comparison.traces) note_thin_cells(trace, comparison.notes);
-    return comparison;
+    return read();
   } catch (const Json::exception& error) {
     throw InputError("{}: the results document is damaged: {}", places, error.what());
   }
 }
 
+template <typename Compare>
+Comparison checked(const std::string& places, Compare compare) {
+  return unless_damaged(places, [&] {
+    Comparison comparison = compare();
+    judge(comparison);
+    for (const ComparedTrace& trace : comparison.traces) note_thin_cells(trace, comparison.notes);
+    return comparison;
+  });
+}
+
 }  // namespace
+
+std::vector<NamedTrace> named_traces(const NamedDocument& source) {
+  return unless_damaged(source.place, [&] {
+    std::vector<NamedTrace> traces;
+    for (const Json& trace : source.document.at("traces")) {
+      const std::vector<Json> cells = cells_of(source.document, trace);
+      if (cells.empty()) continue;
+      traces.push_back({.heading = heading_of(trace, cells.front()), .cells = {}});
+      for (const Json& cell : cells)
+        traces.back().cells.push_back({.name = cell_name(cell, cells), .cell = cell});
+    }
+    return traces;
+  });
+}
 
 Comparison compare_cells(const NamedDocument& source) {
   return checked(source.place, [&] {
@@ -180,6 +248,7 @@ Comparison compare_cells(const NamedDocument& source) {
       }
       comparison.traces.push_back(std::move(compared));
     }
+    note_loop(source, comparison.notes);
     note_noise(source, comparison.notes);
     return comparison;
   });
@@ -221,55 +290,6 @@ Comparison compare_runs(const NamedDocument& before, const NamedDocument& after)
           fmt::format("{} cells of {} are not in {}", without_partner, after.place, before.place));
     return comparison;
   });
-}
-
-FailureRule::FailureRule(const std::string& text) {
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string part = text.substr(begin, end - begin);
-    const std::size_t sign = part.find_first_of("<>");
-    const std::string figure = part.substr(0, sign);
-    char* rest = nullptr;
-    const double percent = sign == part.npos ? 0 : std::strtod(part.c_str() + sign + 1, &rest);
-    const bool known = figure == "time" || figure == "peak" || figure == "resident";
-    if (!known || sign == part.npos || rest == part.c_str() + sign + 1 ||
-        std::string_view(rest) != "%") {
-      throw InputError(
-          "--fail-if {}: \"{}\" is no rule: time>+3%, peak>+5% or resident>+10% was wanted", text,
-          part);
-    }
-    limits_.push_back({.figure = figure, .change = percent / 100, .above = part[sign] == '>'});
-    begin = end + 1;
-  }
-}
-
-std::vector<std::string> FailureRule::broken_by(const Comparison& comparison) const {
-  std::vector<std::string> sentences;
-  auto change_of = [](const ComparedCell& cell,
-                      const std::string& figure) -> std::optional<double> {
-    if (figure == "time") {
-      const bool detected = cell.verdict == Verdict::slower || cell.verdict == Verdict::faster;
-      return cell.time && detected ? std::optional(cell.time->ratio - 1) : std::nullopt;
-    }
-    const auto member =
-        figure == "peak" ? &CellFigures::peak_mapped_bytes : &CellFigures::peak_resident_bytes;
-    const std::optional<double> now = cell.figures.*member;
-    const std::optional<double> then = (*cell.baseline).*member;
-    if (!now || !then || *then <= 0) return std::nullopt;
-    return *now / *then - 1;
-  };
-  for (const ComparedTrace& trace : comparison.traces) {
-    for (const ComparedCell& cell : trace.cells) {
-      if (!cell.baseline) continue;
-      for (const Limit& limit : limits_) {
-        const std::optional<double> change = change_of(cell, limit.figure);
-        if (!change || (limit.above ? *change <= limit.change : *change >= limit.change)) continue;
-        sentences.push_back(fmt::format("{}: {} changed by {:+.1f} %, beyond {:+.1f} %", cell.name,
-                                        limit.figure, 100 * *change, 100 * limit.change));
-      }
-    }
-  }
-  return sentences;
 }
 
 }  // namespace pymemlab

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/report/cell_names.h"
 #include "core/report/statistics.h"
 
 namespace pymemlab {
@@ -17,6 +18,14 @@ struct NamedDocument {
   std::string place;
   nlohmann::ordered_json document;
 };
+
+// The cells of a trace under the names that tables give them.
+struct NamedTrace {
+  std::string heading;           // "app.pmtrace: 1000 events replayed, profile 3.11, ..."
+  std::vector<NamedCell> cells;  // named within the trace
+};
+// Traces without cells are left out. Throws InputError where the document is damaged.
+[[nodiscard]] std::vector<NamedTrace> named_traces(const NamedDocument& document);
 
 // Figures of one cell. Nothing where it was not measured.
 struct CellFigures {
@@ -32,7 +41,7 @@ struct CellFigures {
 };
 
 struct ComparedCell {
-  std::string name;  // the configuration, and whatever tells it from the trace's other cells
+  std::string name;  // by cell_name()
   bool is_void = false;
   CellFigures figures;
   // Beside its baseline; nothing for the baseline itself.
@@ -43,7 +52,7 @@ struct ComparedCell {
 };
 
 struct ComparedTrace {
-  std::string heading;  // "app.pmtrace: 1000 events replayed, profile 3.11, ..."
+  std::string heading;  // as in NamedTrace
   std::vector<ComparedCell> cells;
 };
 

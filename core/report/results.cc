@@ -7,8 +7,9 @@
 #include "core/base/input_error.h"
 #include "core/measure/fragmentation.h"
 #include "core/report/arena_map_json.h"
-#include "core/report/interval.h"
+#include "core/report/costs_json.h"
 #include "core/report/latency_json.h"
+#include "core/report/time_json.h"
 
 namespace pymemlab {
 namespace {
@@ -124,42 +125,6 @@ Json engine_json(const Measurement& m) {
           {"text", std::move(text)}};
 }
 
-Json time_summary_json(const std::vector<TimeRound>& rounds) {
-  const std::vector<double> ns = times_of(rounds);
-  Json json = {{"rounds", rounds.size()},
-               {"median_ns_per_event", nullptr},
-               {"min_ns_per_event", nullptr},
-               {"max_ns_per_event", nullptr},
-               {"interval_ns_per_event", nullptr},
-               {"interval_coverage", nullptr},
-               {"interval_note", "insufficient rounds"}};
-  if (ns.empty()) return json;
-  json["median_ns_per_event"] = median(ns);
-  json["min_ns_per_event"] = *std::min_element(ns.begin(), ns.end());
-  json["max_ns_per_event"] = *std::max_element(ns.begin(), ns.end());
-  if (const std::optional<MedianInterval> interval = median_interval(ns)) {
-    json["interval_ns_per_event"] = {interval->low, interval->high};
-    json["interval_coverage"] = interval->coverage;
-    json["interval_note"] = "order statistics of the median, exact coverage";
-  }
-  return json;
-}
-
-Json time_json(const std::vector<TimeRound>& rounds) {
-  Json rows = Json::array();
-  for (const TimeRound& round : rounds) {
-    rows.push_back(
-        {{"kind", "cold"},
-         {"round", round.round},
-         {"events", round.events},
-         {"ns", round.nanoseconds},
-         {"ns_per_event", round.ns_per_event()},
-         {"counters",
-          {{"minor_faults", round.minor_faults}, {"major_faults", round.major_faults}}}});
-  }
-  return {{"rounds", std::move(rows)}, {"summary", time_summary_json(rounds)}};
-}
-
 Json known(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json malloc_json(const std::optional<MallocIdentity>& malloc) {
@@ -197,7 +162,7 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
                  {"issued_as_new_blocks", counts.unknown_reallocs},
                  {"void", !m.void_reason.empty()},
                  {"void_reason", m.void_reason.empty() ? Json(nullptr) : Json(m.void_reason)}}},
-               {"time", time_json(m.rounds)}};
+               {"time", time_json(m)}};
   json["latency"] = m.latency ? latency_json(*m.latency) : Json(nullptr);
   if (!m.latency) json["latency_reason"] = known(m.latency_reason);
   if (!m.footprint) json["memory_reason"] = known(m.footprint_reason);
@@ -207,6 +172,7 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
   json["engine"] = engine_json(m);
   if (m.footprint && m.footprint->arena_map)
     json["arena_map"] = arena_map_json(*m.footprint->arena_map, m.cell.geometry);
+  json["costs"] = costs_json(m);
   return json;
 }
 
@@ -215,6 +181,7 @@ Json context_json(const RunContext& context) {
           {"seed", context.seed},
           {"left_out", context.left_out},
           {"started", context.started},
+          {"load_average", context.load_average ? Json(*context.load_average) : Json(nullptr)},
           {"pymemlab", context.version},
           {"revision", known(context.revision)},
           {"compiler", context.compiler},
@@ -228,13 +195,6 @@ Json context_json(const RunContext& context) {
 }
 
 }  // namespace
-
-std::vector<double> times_of(const std::vector<TimeRound>& rounds) {
-  std::vector<double> ns;
-  ns.reserve(rounds.size());
-  for (const TimeRound& round : rounds) ns.push_back(round.ns_per_event());
-  return ns;
-}
 
 Json results_document(const RunContext& context, const std::vector<MeasuredTrace>& traces,
                       const std::vector<Json>& summaries,

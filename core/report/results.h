@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,6 @@ namespace pymemlab {
 
 inline constexpr int kResultsSchemaVersion = 1;
 
-[[nodiscard]] std::vector<double> times_of(const std::vector<TimeRound>& rounds);
-
 // How the run was made.
 struct RunContext {
   Machine machine;
@@ -23,7 +22,8 @@ struct RunContext {
   std::string revision;  // of its source; empty if not known
   std::string compiler;
   std::string build_type;
-  std::string started;  // UTC
+  std::string started;                      // UTC
+  std::optional<double> load_average = {};  // of the machine at the start, when none of this ran
   std::vector<std::string> command;
   std::uint64_t seed = 0;
   std::vector<std::string> left_out;  // cells that were asked for and not measured, with reasons

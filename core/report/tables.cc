@@ -8,6 +8,7 @@
 
 #include "core/base/units.h"
 #include "core/report/csv.h"
+#include "core/report/rows.h"
 
 namespace pymemlab {
 namespace {
@@ -91,8 +92,6 @@ constexpr std::array kBeforeAndAfter = {
              return change(c.figures.peak_resident_bytes, c.baseline->peak_resident_bytes);
            }}};
 
-using Rows = std::vector<std::vector<std::string>>;
-
 Rows rows_of(const Comparison& comparison, const ComparedTrace& trace) {
   const std::span<const Column> columns = comparison.before_and_after
                                               ? std::span<const Column>(kBeforeAndAfter)
@@ -104,33 +103,6 @@ Rows rows_of(const Comparison& comparison, const ComparedTrace& trace) {
     for (const Column& column : columns) rows.back().push_back(column.show(cell));
   }
   return rows;
-}
-
-// Columns padded to their widest entry; the first to the left, the others to the right.
-std::string aligned(const Rows& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    text += fmt::format("{:<{}}", row[0], widths[0]);
-    for (std::size_t i = 1; i < row.size(); ++i) text += fmt::format("  {:>{}}", row[i], widths[i]);
-    text += '\n';
-  }
-  return text;
-}
-
-std::string piped(const Rows& rows) {
-  std::string text;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    for (const std::string& entry : rows[r]) text += fmt::format("| {} ", entry);
-    text += "|\n";
-    if (r != 0) continue;
-    for (std::size_t i = 0; i < rows[0].size(); ++i) text += i == 0 ? "|---" : "|---:";
-    text += "|\n";
-  }
-  return text;
 }
 
 std::string legend(const Comparison& comparison) {

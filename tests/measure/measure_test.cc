@@ -2,13 +2,16 @@
 // nothing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 
 #include "core/base/input_error.h"
 #include "core/base/random.h"
 #include "core/measure/fragmentation.h"
 #include "core/measure/runner.h"
+#include "core/os/machine.h"
 #include "core/pymem/configuration.h"
 #include "core/trace/trace_writer.h"
 
@@ -320,6 +323,90 @@ TEST(Latency, HasEveryCallUnderItsOperationAndSize) {
     EXPECT_GE(timer.empty_calls.quantile_ns(0.5) + 1, timer.overhead_ns);
     EXPECT_GE(latency_of(m, CallKind::malloc, 24).quantile_ns(0.5) + 1, timer.overhead_ns);
     EXPECT_TRUE(m.void_reason.empty());
+  }
+}
+
+TEST(Rounds, WarmOnesFollowColdOnesInTheSameProcessAndStandApart) {
+  const Trace trace = random_trace(8, 3000);
+  Trace leaves_blocks("leaves");
+  for (int i = 0; i < 500; ++i) leaves_blocks.malloc(Domain::obj, 1 + static_cast<unsigned>(i));
+  leaves_blocks.finish();
+  RunOptions run = options(2, 10);
+  run.footprint = false;
+  run.warm = 3;
+  for (const Trace* which : {&trace, static_cast<const Trace*>(&leaves_blocks)}) {
+    for (const Measurement& m : run_cells({survey_trace(which->path)}, all_configurations(), run)) {
+      SCOPED_TRACE(m.cell.configuration);
+      EXPECT_TRUE(m.void_reason.empty());
+      ASSERT_EQ(m.rounds.size(), 2u);
+      ASSERT_EQ(m.warm_rounds.size(), 6u);
+      for (std::size_t i = 0; i < 6; ++i) {
+        EXPECT_EQ(m.warm_rounds[i].repeat, i % 3 + 1);
+        EXPECT_EQ(m.warm_rounds[i].round, i / 3);
+        EXPECT_EQ(m.warm_rounds[i].events, which->known.live.size());
+        EXPECT_GT(m.warm_rounds[i].nanoseconds, 0u);
+      }
+      // What a cold round asks of the kernel a warm one has.
+      EXPECT_LE(m.warm_rounds[2].minor_faults, m.rounds[0].minor_faults);
+    }
+  }
+}
+
+TEST(Rounds, StateTheLoopsOwnCostAndTheProcessor) {
+  const Trace trace = random_trace(9, 3000);
+  RunOptions run = options(3, 10);
+  run.footprint = false;
+  run.cpu = allowed_cpus().back();
+  for (const Measurement& m : run_cells({survey_trace(trace.path)}, all_configurations(), run)) {
+    ASSERT_EQ(m.loop_rounds.size(), 3u);
+    for (const TimeRound& loop : m.loop_rounds) {
+      EXPECT_EQ(loop.events, m.rounds[0].events);
+      EXPECT_GT(loop.nanoseconds, 0u);
+    }
+    EXPECT_EQ(m.cpu, run.cpu);
+  }
+}
+
+TEST(Rounds, HaveProcessorCountersOrTheReasonThatThereAreNone) {
+  const Trace trace = random_trace(10, 3000);
+  RunOptions run = options(1, 10);
+  run.footprint = false;
+  for (const Measurement& m : run_cells({survey_trace(trace.path)}, all_configurations(), run)) {
+    const HardwareCounts& counts = m.rounds[0].hardware;
+    const bool some_missing =
+        std::count(counts.values.begin(), counts.values.end(), HardwareCounts::kNotGiven) != 0;
+    if (m.hardware_error == 0) {
+      EXPECT_GT(counts.values[0], m.rounds[0].events);  // an event takes more than one instruction
+    } else {
+      EXPECT_TRUE(some_missing);
+    }
+    EXPECT_GT(m.rounds[0].minor_faults, 0u);  // which the kernel always counts
+  }
+}
+
+TEST(Costs, AreTheSameInEveryRunAndAgreeWithTheArenaSource) {
+  const Trace trace = random_trace(11, 20'000);
+  auto measure = [&] {
+    return run_cells({survey_trace(trace.path)}, all_configurations(), options(0, 10));
+  };
+  const std::vector<Measurement> first = measure();
+  const std::vector<Measurement> second = measure();
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    SCOPED_TRACE(first[i].cell.configuration);
+    const CostCounts& costs = first[i].footprint->scan.costs;
+    const CostCounts& again = second[i].footprint->scan.costs;
+    EXPECT_GT(costs.reallocs, 1000u);
+    EXPECT_GE(costs.reallocs, costs.reallocs_moved);
+    EXPECT_EQ(costs.reallocs_moved, again.reallocs_moved);
+    const bool pymalloc =
+        configuration_named(first[i].cell.configuration).mem_and_obj == Base::pymalloc;
+    ASSERT_EQ(costs.heap_counted, pymalloc);
+    if (!pymalloc) continue;
+    EXPECT_EQ(std::memcmp(&costs.heap, &again.heap, sizeof costs.heap), 0);
+    EXPECT_EQ(costs.heap.arena_maps, costs.arena_maps);
+    EXPECT_EQ(costs.heap.arena_unmaps, costs.arena_unmaps);
+    const HeapStatistics& end = first[i].footprint->end_heap.statistics;
+    EXPECT_EQ(costs.arena_maps - costs.arena_unmaps, end.arenas_current);
   }
 }
 

@@ -88,6 +88,28 @@ class Cells(unittest.TestCase):
         self.assertIsNone(document["cells"][0]["latency"])
         self.assertEqual(document["cells"][0]["latency_reason"], "it was not asked for")
 
+    def test_warm_rounds_processor_and_costs_stand_in_the_document(self):
+        document, _ = self.replay("-c", "pymalloc,malloc", "--warm", "2", "--cpu", "last")
+        for cell in document["cells"]:
+            time = cell["time"]
+            self.assertEqual([(row["kind"], row["repeat"]) for row in time["rounds"]],
+                             [("cold", 0), ("warm", 1), ("warm", 2)])
+            self.assertEqual(time["warm_summary"]["rounds"], 2)
+            self.assertGreater(time["loop"]["median_ns_per_event"], 0)
+            self.assertLess(time["loop"]["median_ns_per_event"], time["summary"]["median_ns_per_event"])
+            self.assertIn(time["cpu"], os.sched_getaffinity(0))
+            missing = [name for name, value in time["rounds"][0]["counters"].items() if value is None]
+            self.assertEqual(bool(missing), time["counters_reason"] is not None)
+        pymalloc, malloc = (cell["costs"] for cell in document["cells"])
+        self.assertGreater(pymalloc["pool_inits"], 0)
+        self.assertEqual(malloc["pool_inits"], {"value": None, "reason": "pymalloc is not in use"})
+        self.assertEqual(malloc["arena_maps"], 0)
+
+    def test_a_processor_that_is_not_there_is_refused(self):
+        done = run("replay", self.trace, "--cpu", "4096", "-o", "-")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertRegex(done.stderr, "--cpu 4096: this process may run on 0.*; one of those, \"last\" or \"none\"")
+
     def test_list_names_every_axis(self):
         done = run("replay", "--list")
         self.assertEqual(done.returncode, 0, done.stderr)
