@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string>
 
 #include "core/report/cell_names.h"
 #include "core/report/export.h"
@@ -25,7 +26,8 @@ std::string export_hyperfine(const Json& results) {
   for (const NamedCell& named : named_cells(results)) {
     std::vector<double> seconds;
     for (const Json& round : named.cell.at("time").at("rounds")) {
-      if (round.at("kind") == "cold") seconds.push_back(round.at("ns").get<double>() * 1e-9);
+      if (round.at("kind").get<std::string>() == "cold")
+        seconds.push_back(round.at("ns").get<double>() * 1e-9);
     }
     if (seconds.empty()) continue;
     const double mean =
