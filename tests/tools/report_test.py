@@ -317,6 +317,28 @@ class Report(unittest.TestCase):
         self.assertEqual(sorted(self.charts()), sorted(CHARTS))
         self.assertLess(shown, 15)
 
+    def test_every_sentence_of_an_advice_is_shown_and_what_keeps_no_arena_is_left_out_of_the_table(self):
+        with open(os.path.join(ROOT, "tests", "analyze", "goldens", "advice.json"), encoding="utf-8") as file:
+            advice = json.load(file)
+        advice["sentences"].append({"topic": "of-tomorrow", "text": "A sentence of a later version. " + HOSTILE})
+        advice["environment"] = ["PYTHONMALLOC=malloc", "LD_PRELOAD=libfast.so"]
+        advice["pinning"]["groups"].append({**advice["pinning"]["groups"][1], "arenas_alone": 0, "returned_bytes": 0})
+        path = os.path.join(self.folder, "advice.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(advice, file)
+        self.open(self.report(full_document(), "advised", "--advice", path))
+        shown = [element.text for element in self.browser.all("#verdict-body li, #verdict-body .lead")]
+        for sentence in advice["sentences"]:
+            self.assertIn(sentence["text"], shown)
+        self.assertEqual(self.browser.text("#verdict-body pre"), "PYTHONMALLOC=malloc\nLD_PRELOAD=libfast.so")
+        self.assertEqual(len(self.browser.all("#pinning-table tbody tr")), 2)
+        self.assertIsNone(self.browser.script("return window.hacked ?? null"))
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({**advice, "pinning": None}, file)
+        self.open(self.report(full_document(), "unpinned", "--advice", path))
+        self.assertEqual(self.browser.all("#pinning-table"), [])
+        self.assertNotIn("null", self.browser.text("#verdict-body"))
+
     @unittest.skipUnless(PINNED, "the environment names no writer of the trace")
     def test_two_hundred_blocks_that_pin_a_hundred_arenas_are_named_first(self):
         trace, results, advice, page = (os.path.join(self.folder, f"pinned.{end}") for end in ("pmtrace", "json", "advice", "html"))

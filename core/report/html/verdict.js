@@ -1,7 +1,7 @@
 // The verdict: the advice's sentences if the page has them, else what the comparison comes to.
 
 const VERDICT_PARTS = [
-  { title: "What it gains and costs", topics: ["memory", "time", "debug"] },
+  { title: "What it gains and costs", topics: ["memory", "time", "others", "debug"] },
   { title: "Where the memory goes", topics: ["where", "lines"] },
   { title: "What keeps arenas mapped", topics: ["pinned"] },
   { title: "What no setting will fix", topics: ["limits"] },
@@ -37,20 +37,30 @@ function drawVerdict() {
   body.replaceChildren(own, hint);
 }
 
+// Sentences by part, in their order; one whose topic this page does not know stays with those before it.
+function sentencesByPart(advice) {
+  const parts = VERDICT_PARTS.map((part) => ({ ...part, sentences: [] }));
+  let current = parts[0];
+  for (const { topic, text } of advice.sentences) {
+    if (topic === "set") continue;
+    current = parts.find((part) => part.topics.includes(topic)) ?? current;
+    current.sentences.push(text);
+  }
+  return parts.filter((part) => part.sentences.length > 0);
+}
+
 function adviceParts(advice) {
-  const said = (topics) =>
-    advice.sentences.filter((sentence) => topics.includes(sentence.topic)).map((sentence) => sentence.text);
-  const program = [advice.program, advice.python ? `CPython ${advice.python}` : null]
-    .filter(Boolean)
-    .join(", ");
-  const parts = [make("p", { class: "muted" }, `${program}: ${count(advice.requests)} requests`)];
-  parts.push(...said(["set"]).map((text) => make("p", { class: "lead" }, text)));
+  const program = [advice.program, advice.python ? `CPython ${advice.python}` : null].filter(Boolean);
+  const set = advice.sentences.filter((sentence) => sentence.topic === "set");
+  const parts = [
+    make("p", { class: "muted" }, `${program.join(", ")}: ${count(advice.requests)} requests`),
+    ...set.map(({ text }) => make("p", { class: "lead" }, text)),
+  ];
   if (advice.environment.length > 0) parts.push(environmentLines(advice.environment));
-  for (const part of VERDICT_PARTS) {
-    const sentences = said(part.topics);
-    if (sentences.length === 0) continue;
-    parts.push(make("h3", {}, part.title), sentenceList(sentences));
-    if (part.topics.includes("pinned")) parts.push(pinningTable(advice.pinning));
+  for (const part of sentencesByPart(advice)) {
+    parts.push(make("h3", {}, part.title), sentenceList(part.sentences));
+    const table = part.topics.includes("pinned") ? pinningTable(advice.pinning) : null;
+    if (table !== null) parts.push(table);
   }
   return parts;
 }
