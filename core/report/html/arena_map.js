@@ -23,19 +23,12 @@ const arenas = {
   timer: 0,
 };
 
-// Viridis, without its darkest and lightest ends; the other way round on a dark page, so that full
-// is what stands out.
-const SHADES = [
-  "#fde725",
-  "#b5de2b",
-  "#6ece58",
-  "#35b779",
-  "#1f9e89",
-  "#26828e",
-  "#31688e",
-  "#3e4989",
-  "#482878",
-];
+// From nearly empty to full: viridis, its dark end lifted on a dark page, so that what stands out is
+// the same on both: pools that few blocks hold.
+const SHADES = {
+  light: ["#fde725", "#b5de2b", "#6ece58", "#35b779", "#1f9e89", "#26828e", "#31688e", "#3e4989", "#482878"],
+  dark: ["#fde725", "#b5de2b", "#6ece58", "#35b779", "#2aa88f", "#2f95a0", "#3b80ab", "#4a6bb0", "#5a5bb0"],
+};
 
 function mix(from, to, share) {
   const part = (color, i) => parseInt(color.slice(1 + 2 * i, 3 + 2 * i), 16);
@@ -45,7 +38,7 @@ function mix(from, to, share) {
 
 // A share of 0 to 1 as a colour.
 function shade(share) {
-  const scale = theme.isDark() ? [...SHADES].reverse() : SHADES;
+  const scale = SHADES[theme.isDark() ? "dark" : "light"];
   const place = Math.min(0.9999, Math.max(0, share)) * (scale.length - 1);
   return mix(scale[Math.floor(place)], scale[Math.floor(place) + 1], place % 1);
 }
