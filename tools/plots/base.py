@@ -34,11 +34,22 @@ class InputError(Exception):
     """One sentence: the place, what was found, what was wanted."""
 
 
+def value_of(cell, name):
+    """A dimension in short: "libpython 3.11.2" for a real CPython, however long its path."""
+    if name == "target" and cell.get("target_version"):
+        return f"{cell['target'].split(':')[0]} {cell['target_version']}"
+    if name == "system_malloc":
+        return os.path.basename(cell[name])
+    return str(cell[name])
+
+
 def labels_of(cells):
     """The configuration, and of the other dimensions whatever the cells differ in."""
     shown = [name for name in DIMENSIONS if name == "configuration" or len({cell[name] for cell in cells}) > 1]
     return [
-        ", ".join(str(cell[name]) for name in shown) + (" (void)" if cell["replayed"]["void"] else "")
+        ", ".join(value_of(cell, name) for name in shown
+                  if name != "profile" or cell["target"] == "model")  # a real CPython's version says it
+        + (" (void)" if cell["replayed"]["void"] else "")
         for cell in cells
     ]
 
