@@ -62,6 +62,7 @@ def full_document():
         cell["latency"] = latency(8 + i)
         if cell["configuration"].startswith("pymalloc"):
             cell["arena_map"] = arena_map()
+            cell["costs"] = {"arena_maps": 10 + i, "pool_copied_bytes": 3 * MIB, "raw_requests": {"value": None, "reason": "unseen"}}
     return document
 
 
@@ -263,6 +264,22 @@ class Report(unittest.TestCase):
         self.browser.one("#theme").click()
         self.assertEqual(self.browser.script(paper), light)
         self.assertNotEqual(self.browser.pixels("#footprint-chart canvas"), before)
+
+    def test_what_the_allocator_counted_stands_in_a_table(self):
+        self.open()
+        self.browser.one("#costs summary").click()
+        rows = [row.text.split("\n") for row in self.browser.all("#costs-table tr")]
+        self.assertEqual([" ".join(row) for row in rows],
+                         ["pymalloc pymalloc_debug", "arena maps 10 11", "pool copied 3.00 MiB 3.00 MiB", "raw requests – –"])
+
+    def test_warm_rounds_are_drawn_and_named(self):
+        document = full_document()
+        for round_ in document["cells"][0]["time"]["rounds"][1:]:
+            round_["kind"] = "warm"
+        self.open(self.report(document, "warm"))
+        kinds = self.browser.script("""return echarts.getInstanceByDom(document.querySelector("#time-chart"))
+            .getOption().series[1].data.map((point) => point.value[3])""")
+        self.assertEqual(kinds[:9], [0] + [1] * 8)
 
     def test_a_phone_needs_no_sideways_scrolling(self):
         self.open(size=PHONE)

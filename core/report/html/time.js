@@ -14,7 +14,7 @@ function jitter(i) {
 function roundPoints(cells) {
   return cells.flatMap((cell, row) =>
     cell.rounds.map((round, i) => ({
-      value: [round.ns_per_event, row, jitter(i)],
+      value: [round.ns_per_event, row, jitter(i), round.kind === "warm" ? 1 : 0],
       round: { cell, kind: round.kind, number: round.round ?? i },
     })),
   );
@@ -84,7 +84,9 @@ function describeTime() {
           return {
             type: "circle",
             shape: { cx: x, cy: y + api.value(2) * 22, r: 3 },
-            style: { fill: color, opacity: 0.75, stroke: theme.color("card"), lineWidth: 0.5 },
+            style: api.value(3)
+              ? { fill: "transparent", opacity: 0.75, stroke: color, lineWidth: 1.5 }
+              : { fill: color, opacity: 0.75, stroke: theme.color("card"), lineWidth: 0.5 },
           };
         },
       },
@@ -106,10 +108,33 @@ function timeTip(point, cells) {
   return tipRows(cell.name, rows);
 }
 
+// What the allocator did: a row a counter, a column a cell. A figure may be an object
+// that says why there is none.
+function drawCosts() {
+  const cells = view.shown().filter((cell) => cell.document.costs);
+  byId("costs").hidden = cells.length === 0;
+  if (cells.length === 0) return;
+  const names = [...new Set(cells.flatMap((cell) => Object.keys(cell.document.costs)))];
+  const text = (name, value) => (name.endsWith("_bytes") ? bytes(value) : count(value));
+  const row = (name) =>
+    make(
+      "tr",
+      {},
+      make("td", { class: "name" }, name.replace(/_bytes$/, "").replaceAll("_", " ")),
+      ...cells.map((cell) => make("td", {}, text(name, cell.document.costs[name]))),
+    );
+  const heads = cells.map((cell) => make("th", {}, cell.name));
+  byId("costs-table").replaceChildren(
+    make("thead", {}, make("tr", {}, make("th", { class: "name" }, ""), ...heads)),
+    make("tbody", {}, ...names.map(row)),
+  );
+}
+
 function drawTime() {
   byId("time").hidden = view.trace.cells.every((cell) => cell.rounds.length === 0);
   setRows("time-chart", Math.max(1, timedCells().length), 42, 56);
   timeChart.draw();
+  drawCosts();
 }
 
 function startTime() {
