@@ -34,6 +34,7 @@ FootprintPass::FootprintPass(ReplaySubject& subject, const WorkerChannel& channe
       samples_(channel.samples()),
       map_(channel.map()),
       entries_(channel.job().slots),
+      interval_end_(end_of_interval(0)),
       next_mapped_event_(job_.map_every) {
   for (Entry& entry : entries_) entry.live = false;  // touches every page before the baseline
   if (!samples_.empty()) {
@@ -161,10 +162,23 @@ void FootprintPass::after_event(std::uint64_t advance) noexcept {
   }
   if (job_.every_event) {
     take_sample();
-  } else if (advance != 0 && interval_at(clock_bytes_) > interval_) {
+  } else if (entered_interval()) {
     take_sample();
-    interval_ = interval_at(clock_bytes_);
   }
+}
+
+bool FootprintPass::entered_interval() noexcept {
+  if (clock_bytes_ < interval_end_) [[likely]]
+    return false;
+  interval_ = interval_at(clock_bytes_);
+  interval_end_ = end_of_interval(interval_);
+  return true;
+}
+
+std::uint64_t FootprintPass::end_of_interval(std::uint64_t interval) const noexcept {
+  if (job_.intervals == 0 || job_.clock_bytes == 0) return ~std::uint64_t{0};
+  const auto scaled = (static_cast<unsigned __int128>(interval) + 1) * job_.clock_bytes;
+  return static_cast<std::uint64_t>((scaled + job_.intervals - 1) / job_.intervals);
 }
 
 std::uint64_t FootprintPass::interval_at(std::uint64_t clock_bytes) const noexcept {
@@ -174,10 +188,7 @@ std::uint64_t FootprintPass::interval_at(std::uint64_t clock_bytes) const noexce
 
 void FootprintPass::scan_event(std::uint64_t advance) noexcept {
   FootprintScan& scan = result_->scan;
-  const std::uint64_t interval =
-      advance == 0 ? interval_ : std::min(interval_at(clock_bytes_), job_.intervals - 1);
-  if (interval != interval_) subject_.meter().refresh();
-  interval_ = interval;
+  if (entered_interval()) subject_.meter().refresh();
   const std::uint64_t mapped = mapped_bytes();
   scan.peak_arena_bytes = std::max(scan.peak_arena_bytes, subject_.arenas().mapped_bytes());
   if (live_bytes_ > scan.peak_live_bytes) {
@@ -198,7 +209,7 @@ void FootprintPass::scan_event(std::uint64_t advance) noexcept {
     scan.mapped_dt.add_product(mapped, advance);
     scan.live_dt.add_product(live_bytes_, advance);
   }
-  IntervalPeak& peak = interval_peaks_[interval_];
+  IntervalPeak& peak = interval_peaks_[std::min(interval_, job_.intervals - 1)];
   peak.live_bytes = std::max(peak.live_bytes, live_bytes_);
   peak.mapped_bytes = std::max(peak.mapped_bytes, mapped);
   scan.events = events_;

@@ -45,6 +45,10 @@ class FootprintPass {
   void after_event(std::uint64_t advance) noexcept;
   // The interval of the allocation clock that a moment lies in. REQUIRES: the job has a clock.
   [[nodiscard]] std::uint64_t interval_at(std::uint64_t clock_bytes) const noexcept;
+  // The first value of the clock that lies beyond it.
+  [[nodiscard]] std::uint64_t end_of_interval(std::uint64_t interval) const noexcept;
+  // Whether the clock has left the interval that it was in; it is then in another.
+  [[nodiscard]] bool entered_interval() noexcept;
   void scan_event(std::uint64_t advance) noexcept;
   void sample_event() noexcept;
   void take_sample() noexcept;
@@ -74,6 +78,7 @@ class FootprintPass {
   std::uint64_t usable_bytes_ = 0;
   std::uint64_t raw_usable_bytes_ = 0;  // of those that pymalloc does not serve
   std::uint64_t interval_ = 0;          // of the clock, from 0
+  std::uint64_t interval_end_;          // of that one, by the clock
   std::size_t next_moment_ = 0;
   std::uint64_t next_mapped_event_;     // after which the arena map's next moment lies
   std::uint64_t mapped_event_ = ~0ull;  // of its last one

@@ -1,14 +1,25 @@
 #include "core/measure/runner.h"
 
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
 #include <numeric>
+#include <thread>
 
 #include "core/base/input_error.h"
 #include "core/base/random.h"
 #include "core/measure/round.h"
+#include "core/os/machine.h"
+#include "core/os/physical_memory.h"
 #include "core/os/usage.h"
 
 namespace pymemlab {
 namespace {
+
+constexpr const char* kNoTime = "the budget left no time for it";
+// How many timed rounds a footprint or latency takes, at most.
+constexpr std::uint64_t kRoundsOfPass = 3;
 
 // Decides what is measured next.
 class Schedule {
@@ -100,32 +111,68 @@ class Schedule {
     return wanted;
   }
 
-  // What is measured once a cell, cell by cell. A footprint is two passes, each slower than a timed
-  // round; a clock around each call takes longer than most calls.
+  // What is measured once a cell. A footprint is two passes, each slower than a timed round; a
+  // clock around each call takes longer than most calls.
   void passes(std::uint64_t deadline) {
-    constexpr const char* kNoTime = "the budget left no time for it";
-    constexpr std::uint64_t kRounds = 3;
+    if (options_.footprint) footprints(deadline);
     for (std::size_t i = 0; i < measurements_.size(); ++i) {
       Measurement& m = measurements_[i];
-      if (options_.footprint) {
-        if (fits(kRounds * round_cost_[i], deadline)) {
-          measure_footprint(trace_of(i), options_, m);
-        } else {
-          m.footprint_reason = kNoTime;
-        }
-        step();
-      }
       if (!options_.latency) {
         m.latency_reason = "it was not asked for";
+        continue;
+      }
+      if (fits(kRoundsOfPass * round_cost_[i], deadline)) {
+        measure_latency(trace_of(i), options_, m);
       } else {
-        if (fits(kRounds * round_cost_[i], deadline)) {
-          measure_latency(trace_of(i), options_, m);
-        } else {
-          m.latency_reason = kNoTime;
+        m.latency_reason = kNoTime;
+      }
+      step();
+    }
+  }
+
+  // Footprints are counts, not times, so that several workers may run at once.
+  void footprints(std::uint64_t deadline) {
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;  // of what follows, and of the progress
+    std::exception_ptr failure;
+    auto work = [&] {
+      for (std::size_t i = next++; i < measurements_.size(); i = next++) {
+        try {
+          footprint(i, deadline);
+        } catch (...) {
+          const std::lock_guard lock(mutex);
+          if (!failure) failure = std::current_exception();
+          next = measurements_.size();
         }
+        const std::lock_guard lock(mutex);
         step();
       }
+    };
+    {
+      std::vector<std::jthread> others;
+      for (std::size_t i = 1; i < footprints_at_once(); ++i) others.emplace_back(work);
+      work();
     }
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  void footprint(std::size_t i, std::uint64_t deadline) {
+    if (fits(kRoundsOfPass * round_cost_[i], deadline)) {
+      measure_footprint(trace_of(i), options_, measurements_[i]);
+    } else {
+      measurements_[i].footprint_reason = kNoTime;
+    }
+  }
+
+  // As many as there are processors, and memory for.
+  [[nodiscard]] std::size_t footprints_at_once() const {
+    constexpr std::uint64_t kMostOverLive = 4;  // what a configuration may map for a live byte
+    std::uint64_t live_bytes = 1;
+    for (const MeasuredTrace& trace : traces_)
+      live_bytes = std::max(live_bytes, trace.plan.peak_live_bytes);
+    const std::uint64_t room = physical_memory_bytes() / kMostOverLive / live_bytes;
+    const std::size_t most = std::min(allowed_cpus().size(), measurements_.size());
+    return std::max<std::size_t>(1, std::min<std::uint64_t>(most, room));
   }
 
   void step() {
