@@ -29,14 +29,15 @@ std::uint32_t offset_of(NameForm form, std::uint64_t name) noexcept {
 }  // namespace
 
 EventsHead EventDecoder::decode(ChunkReader& chunk, EventBatch& batch,
-                                std::vector<std::string>& marks) {
+                                std::vector<std::string>& marks, TraceDigest& digest) {
   const EventsHead head = read_head(chunk);
   read_dictionary(chunk);
   read_words(chunk, head, batch.wide);
   read_marks(chunk, marks);
   batch.first = head.first_event;
   batch.addresses.clear();
-  run(chunk, head, marks.size(), batch);
+  run(chunk, head, marks.size(), batch, digest);
+  digest.add_words(batch.wide);
   next_event_ += head.events;
   return head;
 }
@@ -127,8 +128,9 @@ void EventDecoder::read_marks(ChunkReader& chunk, std::vector<std::string>& mark
   }
 }
 
+// In blocks that stay in the nearest cache, each added to the digest before it leaves that.
 void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t marks,
-                       EventBatch& batch) {
+                       EventBatch& batch, TraceDigest& digest) {
   open_columns(chunk, head);
   slots_.make_room(head.events);
   batch.events.resize(head.events);
@@ -146,6 +148,7 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
     } else {
       valid_ &= run_block<false>(tokens, out, events, marks, at);
     }
+    digest.add_events({out, events});
     first += events;
   }
   slots_.allocations_ = at.allocations;

@@ -9,15 +9,18 @@
 #include "core/trace/chunk.h"
 #include "core/trace/event_coding.h"
 #include "core/trace/slot_table.h"
+#include "core/trace/trace_digest.h"
 #include "core/trace/varint.h"
 
 namespace pymemlab {
 
 class EventDecoder {
  public:
-  // Replaces `batch`'s events and words with the chunk's; mark texts new in it are appended to
-  // `marks`. Throws InputError for impossible coding; the decoder is of no further use then.
-  EventsHead decode(ChunkReader& chunk, EventBatch& batch, std::vector<std::string>& marks);
+  // Replaces `batch`'s events and words with the chunk's and adds them to `digest`; mark texts new
+  // in it are appended to `marks`. Throws InputError for impossible coding; the decoder is of no
+  // further use then.
+  EventsHead decode(ChunkReader& chunk, EventBatch& batch, std::vector<std::string>& marks,
+                    TraceDigest& digest);
 
   [[nodiscard]] SlotTable& slots() noexcept { return slots_; }
   [[nodiscard]] std::uint32_t arenas() const noexcept { return arenas_; }
@@ -57,7 +60,8 @@ class EventDecoder {
   void read_dictionary(ChunkReader& chunk);
   void read_words(ChunkReader& chunk, const EventsHead& head, std::vector<std::uint64_t>& words);
   void read_marks(ChunkReader& chunk, std::vector<std::string>& marks);
-  void run(ChunkReader& chunk, const EventsHead& head, std::size_t marks, EventBatch& batch);
+  void run(ChunkReader& chunk, const EventsHead& head, std::size_t marks, EventBatch& batch,
+           TraceDigest& digest);
   Row read_entry(VarintReader& from, const ChunkReader& chunk) const;
   template <bool kEarly>
   bool run_block(const std::uint8_t* tokens, Event* out, std::size_t events, std::size_t marks,

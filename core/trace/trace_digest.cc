@@ -25,11 +25,13 @@ TraceDigest::TraceDigest() : states_(std::make_unique<States>()) {
 
 TraceDigest::~TraceDigest() = default;
 
-void TraceDigest::add(std::span<const Event> events,
-                      std::span<const std::uint64_t> words) noexcept {
+void TraceDigest::add_events(std::span<const Event> events) noexcept {
   XXH3_64bits_update(&states_->events, events.data(), events.size_bytes());
-  XXH3_64bits_update(&states_->words, words.data(), words.size_bytes());
   states_->event_count += events.size();
+}
+
+void TraceDigest::add_words(std::span<const std::uint64_t> words) noexcept {
+  XXH3_64bits_update(&states_->words, words.data(), words.size_bytes());
   states_->word_count += words.size();
 }
 

@@ -19,7 +19,9 @@ class TraceDigest {
   TraceDigest& operator=(const TraceDigest&) = delete;
   ~TraceDigest();
 
-  void add(std::span<const Event> events, std::span<const std::uint64_t> words) noexcept;
+  // Events and words are two sequences: how they are cut or interleaved makes no difference.
+  void add_events(std::span<const Event> events) noexcept;
+  void add_words(std::span<const std::uint64_t> words) noexcept;
   [[nodiscard]] std::uint64_t value() const noexcept;
   // 16 hex digits.
   [[nodiscard]] std::string text() const;

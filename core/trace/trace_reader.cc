@@ -160,8 +160,7 @@ bool TraceReader::Impl::read_batch(EventBatch& batch) {
 
 void TraceReader::Impl::decode(const ChunkSource::Chunk& chunk, EventBatch& batch) {
   chunk_.open(chunk.payload, kEventsColumns, place_of(chunk));
-  const EventsHead head = decoder.decode(chunk_, batch, marks);
-  digest.add(batch.events, batch.wide);
+  const EventsHead head = decoder.decode(chunk_, batch, marks, digest);
   if (options.addresses) addresses_.decode(chunk_, head, batch);
   if (!options.sites) return;
   read_site_table(chunk_, kEventsNewSites, sites);

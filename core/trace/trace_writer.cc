@@ -272,7 +272,8 @@ void TraceWriter::Impl::mark(std::string_view text) {
 void TraceWriter::Impl::flush_chunk() {
   if (encoder_.size() == 0) return;
   const std::vector<Event> events = encoder_.events();
-  digest_.add(events, encoder_.words());
+  digest_.add_events(events);
+  digest_.add_words(encoder_.words());
   encoder_.encode(
       {.first_event = first_event_, .allocations = chunk_allocations_, .flags = chunk_flags_},
       builder_);
