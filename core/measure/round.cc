@@ -123,9 +123,10 @@ WorkerJob job_for(const MeasuredTrace& trace, const Cell& cell, Pass pass) {
   return job;
 }
 
-Round::Round(const MeasuredTrace* trace, const Cell& cell, const RunOptions& options,
-             const WorkerJob& job)
+Round::Round(const MeasuredTrace* trace, const DecodedTrace* decoded, const Cell& cell,
+             const RunOptions& options, const WorkerJob& job)
     : trace_(trace),
+      decoded_(decoded),
       cell_(cell),
       options_(options),
       target_(target_named(cell.target)),
@@ -185,16 +186,24 @@ ChildProcess Round::start() const {
 }
 
 void Round::replay(ChildProcess& worker, bool cleans_up) {
-  ReplayFeed feed(TraceReader::open(trace_->path));
+  std::optional<ReplayFeed> feed;
+  if (decoded_ == nullptr) feed.emplace(TraceReader::open(trace_->path));
+  DecodedTrace::Place place;
   while (true) {
-    const ReplayFeed::Filled filled = feed.fill(channel_.events(), channel_.wide());
+    const ReplayFeed::Filled filled =
+        feed ? feed->fill(channel_.events(), channel_.wide())
+             : decoded_->fill(place, channel_.events(), channel_.wide());
     if (filled.events == 0) break;
     channel_.filled_events() = filled.events;
     command(worker, 'w');
   }
-  if (!cleans_up) return;
-  while ((channel_.filled_events() = feed.fill_clean_up(channel_.events())) != 0)
+  std::size_t freed = 0;
+  while (cleans_up) {
+    channel_.filled_events() = feed ? feed->fill_clean_up(channel_.events())
+                                    : decoded_->fill_clean_up(freed, channel_.events());
+    if (channel_.filled_events() == 0) break;
     command(worker, 't');
+  }
 }
 
 void Round::command(ChildProcess& worker, char what) {
@@ -236,18 +245,19 @@ std::string Round::name() const {
                      cell_.profile, malloc);
 }
 
-TimeRound measure_loop(const MeasuredTrace& trace, const Cell& cell, const RunOptions& options,
-                       std::uint64_t round) {
+TimeRound measure_loop(const MeasuredTrace& trace, const DecodedTrace* decoded, const Cell& cell,
+                       const RunOptions& options, std::uint64_t round) {
   Cell null_cell = cell;  // whatever serves malloc: nobody asks it
   null_cell.target = "model";
   null_cell.system_malloc = {};
-  Round worker(&trace, null_cell, options, job_for(trace, null_cell, Pass::loop));
+  Round worker(&trace, decoded, null_cell, options, job_for(trace, null_cell, Pass::loop));
   return time_round(worker.run().result().timed, round, 0);
 }
 
-void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::uint64_t round,
-                  Measurement& measurement) {
-  Round worker(&trace, measurement.cell, options, job_for(trace, measurement.cell, Pass::time));
+void measure_time(const MeasuredTrace& trace, const DecodedTrace* decoded,
+                  const RunOptions& options, std::uint64_t round, Measurement& measurement) {
+  Round worker(&trace, decoded, measurement.cell, options,
+               job_for(trace, measurement.cell, Pass::time));
   std::uint64_t repeat = 0;
   auto add = [&](const TimedReplay& timed) {
     auto& rounds = repeat == 0 ? measurement.rounds : measurement.warm_rounds;
@@ -261,10 +271,10 @@ void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::ui
       result.cpu < 0 ? std::nullopt : std::optional(static_cast<unsigned>(result.cpu));
 }
 
-void measure_latency(const MeasuredTrace& trace, const RunOptions& options,
-                     Measurement& measurement) {
+void measure_latency(const MeasuredTrace& trace, const DecodedTrace* decoded,
+                     const RunOptions& options, Measurement& measurement) {
   const Cell& cell = measurement.cell;
-  Round worker(&trace, cell, options, job_for(trace, cell, Pass::latency));
+  Round worker(&trace, decoded, cell, options, job_for(trace, cell, Pass::latency));
   const WorkerChannel& channel = worker.run();
   const WorkerResult& result = channel.result();
   note_outcome(measurement, result);
@@ -288,8 +298,8 @@ void measure_latency(const MeasuredTrace& trace, const RunOptions& options,
   measurement.latency = std::move(latency);
 }
 
-void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,
-                       Measurement& measurement) {
+void measure_footprint(const MeasuredTrace& trace, const DecodedTrace* decoded,
+                       const RunOptions& options, Measurement& measurement) {
   const Cell& cell = measurement.cell;
   if (target_named(cell.target).is_real() &&
       configuration_named(cell.configuration).mem_and_obj == Base::mimalloc) {
@@ -302,7 +312,7 @@ void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,
   WorkerJob job = job_for(trace, cell, Pass::scan);
   job.intervals = std::max<std::uint64_t>(1, options.samples);
   {
-    Round scan(&trace, cell, options, job);
+    Round scan(&trace, decoded, cell, options, job);
     const WorkerChannel& channel = scan.run();
     note_outcome(measurement, channel.result());
     footprint.scan = channel.result().scan;
@@ -311,7 +321,7 @@ void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,
   }
   job = sample_job(trace, job, footprint.scan, options.samples);
   const std::uint64_t moments = plan_map(job, footprint.scan, options.arena_map_moments);
-  Round sample(&trace, cell, options, job);
+  Round sample(&trace, decoded, cell, options, job);
   const WorkerChannel& channel = sample.run();
   take_series(trace, channel, footprint);
   take_map(channel, options.arena_map_moments, moments, footprint);
@@ -328,7 +338,7 @@ Probe probe(const std::string& target, const SystemMalloc& system_malloc,
   job.configuration = ShortName(configuration);
   job.profile = ShortName(profiles().back().name);
   job.geometry = profiles().back().geometry;
-  Round round(nullptr, cell, options, job);
+  Round round(nullptr, nullptr, cell, options, job);
   const WorkerResult& result = round.run().result();
   return {.target_version = std::string(result.target_version.view()),
           .alignment = result.alignment,

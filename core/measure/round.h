@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "core/measure/decoded_trace.h"
 #include "core/measure/measurement.h"
 #include "core/measure/runner.h"
 #include "core/measure/target.h"
@@ -15,9 +16,9 @@ namespace pymemlab {
 // A fresh process that performs one pass. Throws InputError, naming the cell, when it cannot.
 class Round {
  public:
-  // REQUIRES: all outlive the round; trace is nullptr for Pass::probe alone.
-  Round(const MeasuredTrace* trace, const Cell& cell, const RunOptions& options,
-        const WorkerJob& job);
+  // REQUIRES: all outlive the round; trace is nullptr for Pass::probe alone; decoded may be.
+  Round(const MeasuredTrace* trace, const DecodedTrace* decoded, const Cell& cell,
+        const RunOptions& options, const WorkerJob& job);
 
   // What the worker left behind. Valid as long as the round lives.
   const WorkerChannel& run() { return run_repeatedly(0, {}); }
@@ -36,6 +37,7 @@ class Round {
   [[nodiscard]] std::string name() const;
 
   const MeasuredTrace* trace_;
+  const DecodedTrace* decoded_;
   const Cell& cell_;
   const RunOptions& options_;
   TargetName target_;
@@ -43,14 +45,15 @@ class Round {
 };
 
 // A timed replay of the trace against a target that does nothing.
-[[nodiscard]] TimeRound measure_loop(const MeasuredTrace& trace, const Cell& cell,
-                                     const RunOptions& options, std::uint64_t round);
+[[nodiscard]] TimeRound measure_loop(const MeasuredTrace& trace, const DecodedTrace* decoded,
+                                     const Cell& cell, const RunOptions& options,
+                                     std::uint64_t round);
 // Adds the cell's timed round with that number, and its warm repetitions.
-void measure_time(const MeasuredTrace& trace, const RunOptions& options, std::uint64_t round,
-                  Measurement& measurement);
-void measure_latency(const MeasuredTrace& trace, const RunOptions& options,
-                     Measurement& measurement);
-void measure_footprint(const MeasuredTrace& trace, const RunOptions& options,
-                       Measurement& measurement);
+void measure_time(const MeasuredTrace& trace, const DecodedTrace* decoded,
+                  const RunOptions& options, std::uint64_t round, Measurement& measurement);
+void measure_latency(const MeasuredTrace& trace, const DecodedTrace* decoded,
+                     const RunOptions& options, Measurement& measurement);
+void measure_footprint(const MeasuredTrace& trace, const DecodedTrace* decoded,
+                       const RunOptions& options, Measurement& measurement);
 
 }  // namespace pymemlab

@@ -39,6 +39,7 @@ class Schedule {
   }
 
   void run() {
+    decode();
     const bool hurried = options_.deadline != 0;
     const std::uint64_t first = hurried ? std::min<std::uint64_t>(1, options_.rounds) : 0;
     rounds(0, first);
@@ -67,7 +68,7 @@ class Schedule {
       for (const std::size_t i : order_) {
         if (!wanted[i] || !fits(round_cost_[i], options_.deadline)) continue;
         const std::uint64_t start = now_nanoseconds();
-        measure_time(trace_of(i), options_, round, measurements_[i]);
+        measure_time(trace_of(i), decoded_of(i), options_, round, measurements_[i]);
         round_cost_[i] = now_nanoseconds() - start;
         any = true;
         step();
@@ -86,7 +87,7 @@ class Schedule {
       if (!loop) {
         if (!fits(loop_cost_[m.cell.trace], options_.deadline)) continue;
         const std::uint64_t start = now_nanoseconds();
-        loop = measure_loop(trace_of(i), m.cell, options_, round);
+        loop = measure_loop(trace_of(i), decoded_of(i), m.cell, options_, round);
         loop_cost_[m.cell.trace] = now_nanoseconds() - start;
       }
       m.loop_rounds.push_back(*loop);
@@ -122,7 +123,7 @@ class Schedule {
         continue;
       }
       if (fits(kRoundsOfPass * round_cost_[i], deadline)) {
-        measure_latency(trace_of(i), options_, m);
+        measure_latency(trace_of(i), decoded_of(i), options_, m);
       } else {
         m.latency_reason = kNoTime;
       }
@@ -158,7 +159,7 @@ class Schedule {
 
   void footprint(std::size_t i, std::uint64_t deadline) {
     if (fits(kRoundsOfPass * round_cost_[i], deadline)) {
-      measure_footprint(trace_of(i), options_, measurements_[i]);
+      measure_footprint(trace_of(i), decoded_of(i), options_, measurements_[i]);
     } else {
       measurements_[i].footprint_reason = kNoTime;
     }
@@ -182,7 +183,22 @@ class Schedule {
     return traces_[measurements_[i].cell.trace];
   }
 
+  [[nodiscard]] const DecodedTrace* decoded_of(std::size_t i) const {
+    const std::optional<DecodedTrace>& decoded = decoded_[measurements_[i].cell.trace];
+    return decoded ? &*decoded : nullptr;
+  }
+  // As long as all of them take at most an eighth of the memory.
+  void decode() {
+    constexpr std::uint64_t kShare = 8;
+    std::uint64_t room = physical_memory_bytes() / kShare;
+    for (const MeasuredTrace& trace : traces_) {
+      decoded_.push_back(DecodedTrace::read(trace, room));
+      if (decoded_.back()) room -= trace.plan.counts.issued * sizeof(ReplayEvent);
+    }
+  }
+
   const std::vector<MeasuredTrace>& traces_;
+  std::vector<std::optional<DecodedTrace>> decoded_;
   const RunOptions& options_;
   std::vector<Measurement>& measurements_;
   std::vector<std::size_t> order_;
