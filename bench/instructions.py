@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Instructions an event takes in the replay loop, counted by callgrind: with a target that does
-nothing, with the model, and with the real pymalloc of every libpython on the machine.
+nothing, with the model, and with the real pymalloc of every libpython on the machine and its malloc.
 
     bench/instructions.py build/release/bench/replay_bench traces/*.pmtrace
 
-Prints for every version the instructions an event, net of the empty loop, of the real one and of
-the model with that version's profile, their ratio, and where the newest model's go. Needs valgrind.
+Prints for every version the instructions an event, net of the empty loop, of the real one, of
+the model with that version's profile, their ratio, and what the real one takes as under
+PYTHONMALLOC=malloc; and where the newest model's go. Needs valgrind.
 A trace takes some minutes.
 """
 import csv
@@ -78,12 +79,13 @@ def main():
     for trace in traces:
         empty, _, _ = count(bench, trace, "null")
         print("%s: empty loop %.1f" % (os.path.basename(trace), empty))
-        print("  %-14s %6s %6s %6s" % ("", "real", "model", "ratio"))
+        print("  %-14s %6s %6s %6s %6s" % ("", "real", "model", "ratio", "malloc"))
         for name, library in libpythons():
             real = count(bench, trace, "libpython", library)[0] - empty
             model, profile, events = count(bench, trace, "pymalloc", None, series(name))
             model -= empty
-            print("  %-14s %6.1f %6.1f %6.2f" % (name, real, model, model / real))
+            malloc = count(bench, trace, "libpython_malloc", library)[0] - empty
+            print("  %-14s %6.1f %6.1f %6.2f %6.1f" % (name, real, model, model / real, malloc))
         print("  where the model's are, the loop's own included:")
         for instructions, name in functions(profile, events)[:14]:
             print("    %6.2f %s" % (instructions, name))

@@ -107,17 +107,16 @@ const RealPython& real_python() {
   return python;
 }
 
-void run_real(benchmark::State& state, const Stretch& stretch, bool through_public_functions) {
+// `record_of`: what serves a domain.
+void run_real(benchmark::State& state, const Stretch& stretch,
+              AllocatorRecord (*record_of)(const RealPython& python, Domain domain)) {
   // Its pymalloc outlives the run and gives arenas back later.
   static ArenaSource source({.policy = ArenaResidue::Policy::random, .seed = 1}, {});
   const RealPython& python = real_python();
   python.set_arenas(source.record());
   DomainTable domains;
   for (std::size_t d = 0; d < kDomains; ++d) {
-    const auto domain = static_cast<Domain>(d);
-    domains[d].api = through_public_functions && domain != Domain::libc
-                         ? python.public_functions(domain)
-                         : python.record(domain);
+    domains[d].api = record_of(python, static_cast<Domain>(d));
   }
   run(state, stretch, domains);
 }
@@ -136,8 +135,18 @@ void register_benchmarks(const std::vector<Stretch>& stretches) {
           [&](benchmark::State& state) { run_model(state, stretch, configuration); });
     }
     if (std::getenv("PYMEMLAB_LIBPYTHON") == nullptr) continue;
-    add("libpython", [&](benchmark::State& state) { run_real(state, stretch, false); });
-    add("libpython_public", [&](benchmark::State& state) { run_real(state, stretch, true); });
+    add("libpython", [&](benchmark::State& state) {
+      run_real(state, stretch, [](const RealPython& p, Domain d) { return p.record(d); });
+    });
+    add("libpython_public", [&](benchmark::State& state) {
+      run_real(state, stretch, [](const RealPython& p, Domain d) {
+        return d == Domain::libc ? p.record(d) : p.public_functions(d);
+      });
+    });
+    // What PYTHONMALLOC=malloc puts into every domain.
+    add("libpython_malloc", [&](benchmark::State& state) {
+      run_real(state, stretch, [](const RealPython& p, Domain) { return p.record(Domain::raw); });
+    });
   }
 }
 
