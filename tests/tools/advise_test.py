@@ -13,10 +13,17 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 PYMEMLAB = os.environ["PYMEMLAB"]
 PINNED = os.environ.get("PYMEMLAB_PINNED_TRACE")
 WORKLOADS = os.path.join(ROOT, "workloads", "python")
-# Programs, and which allocators beside the C library's are tried with each.
-PROGRAMS = (((os.path.join(WORKLOADS, "million_blocks.py"), "1"), "found"),
-            ((os.path.join(WORKLOADS, "request_server.py"), "1"), "none"),
-            (("-c", "blocks = [bytes(31) for _ in range(400000)]"), "none"))
+MALLOC = ["PYTHONMALLOC=malloc"]
+# Programs, which allocators beside the C library's are tried with each, and the lines that one round advises.
+PROGRAMS = (((os.path.join(WORKLOADS, "million_blocks.py"), "1"), "found", MALLOC),
+            ((os.path.join(WORKLOADS, "request_server.py"), "1"), "none", []),
+            (("-c", "blocks = [bytes(31) for _ in range(400000)]"), "none", []),
+            # One of twenty small records outlives the load; larger ones follow.
+            (("-c", "kept = [bytes(31) for _ in range(400000)][::20]\nlarger = [bytes(95) for _ in range(300000)]"), "none",
+             MALLOC),
+            # Every batch is longer than the one before it, and a few of each are kept.
+            (("-c", "kept = []\nfor size in range(47, 480, 32):\n    batch = [bytes(size) for _ in range(60000)]\n"
+                    "    kept += batch[::25]"), "none", MALLOC))
 MIB = 1 << 20
 
 
@@ -88,12 +95,13 @@ class Advise(unittest.TestCase):
 
     @unittest.skipUnless(python3(), "no python3 here to run the programs with")
     def test_its_environment_lines_change_a_real_programs_peak_as_predicted(self):
-        for arguments, others in PROGRAMS:
+        for arguments, others, lines in PROGRAMS:
             command = [python3(), *arguments]
             with self.subTest(program=arguments):
                 result = advise("--rounds", "1", "--others", others, "--format", "json", "--", *command)
                 self.assertEqual(result.returncode, 0, result.stderr.decode())
                 advice = json.loads(result.stdout)
+                self.assertEqual(advice["environment"], lines)
                 self.keeps_its_word(advice, command, " ".join(map(os.path.basename, arguments)))
 
     def keeps_its_word(self, advice, command, title):
