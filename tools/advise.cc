@@ -11,26 +11,24 @@
 #include <string>
 #include <vector>
 
-#include "core/analyze/verdict.h"
+#include "core/analyze/advice.h"
 #include "core/base/input_error.h"
 #include "core/measure/runner.h"
-#include "core/pymem/profile.h"
 #include "core/record/recorder.h"
-#include "core/replay/recorded_geometry.h"
 #include "core/report/interval.h"
+#include "core/report/statistics.h"
+#include "core/report/time_json.h"
 #include "core/trace/approximate.h"
 #include "core/trace/site_ranking.h"
 #include "core/trace/summary.h"
 #include "core/trace/trace_reader.h"
 #include "tools/build_info.h"
+#include "tools/replay_cells.h"
 #include "tools/subcommand.h"
 #include "tools/temporary_folder.h"
 
 namespace pymemlab {
 namespace {
-
-// The version whose behaviour is modelled when a trace does not say which Python it came from.
-constexpr const char* kDefaultProfile = "3.13";
 
 // --others: which allocators are tried in the C library's place.
 constexpr const char* kFound = "found";
@@ -76,42 +74,29 @@ void record_command(const std::vector<std::string>& command, const std::string& 
 }
 
 // Those that people preload.
-std::vector<SystemMalloc> other_mallocs(const std::string& others) {
-  std::vector<SystemMalloc> mallocs;
-  if (others == kNone) return mallocs;
+std::vector<std::string> other_mallocs(const std::string& others) {
+  std::vector<std::string> names;
+  if (others == kNone) return names;
   for (const KnownMalloc& known : known_mallocs()) {
     if (known.name != "glibc" && known.name != "scudo" && known.library)
-      mallocs.push_back(system_malloc_called(std::string(known.name)));
+      names.emplace_back(known.name);
   }
-  return mallocs;
+  return names;
 }
 
 // pymalloc, malloc, pymalloc_debug; then pymalloc and malloc over each of the others. A program
 // writes to what it asks for, so the replay does.
-std::vector<Cell> cells_of(const MeasuredTrace& trace, std::uint64_t seed,
-                           const std::vector<SystemMalloc>& others) {
-  const std::optional<PythonFacts>& python = trace.metadata.python;
-  const Profile& profile =
-      python ? profile_of_version(python->version) : profile_named(kDefaultProfile);
-  const Geometry geometry = recorded_geometry(profile, python);
-  const ArenaResidue residue =
-      trace.arenas_of(geometry.arena_bytes) != 0
-          ? ArenaResidue{.policy = ArenaResidue::Policy::recorded}
-          : ArenaResidue{.policy = ArenaResidue::Policy::random, .seed = seed};
-  std::vector<Cell> cells;
-  const auto add = [&](const char* configuration, const SystemMalloc& malloc) {
-    cells.push_back({.configuration = configuration,
-                     .profile = std::string(profile.name),
-                     .geometry = geometry,
-                     .system_malloc = malloc,
-                     .residue = residue,
-                     .touch = Touch::all});
-  };
-  for (const char* configuration : {"pymalloc", "malloc", "pymalloc_debug"})
-    add(configuration, SystemMalloc{});
-  for (const SystemMalloc& malloc : others) {
-    for (const char* configuration : {"pymalloc", "malloc"}) add(configuration, malloc);
-  }
+std::vector<Cell> cells_of(const MeasuredTrace& trace, const AdviseOptions& options,
+                           const RunOptions& run) {
+  CellAxes axes{.configurations = {"pymalloc", "malloc", "pymalloc_debug"},
+                .touch = Touch::all,
+                .seed = options.seed};
+  std::vector<Cell> cells = plan_cells(axes, {trace}, run).cells;
+  axes.configurations.pop_back();
+  axes.system_mallocs = other_mallocs(options.others);
+  if (axes.system_mallocs.empty()) return cells;
+  const std::vector<Cell> others = plan_cells(axes, {trace}, run).cells;
+  cells.insert(cells.end(), others.begin(), others.end());
   return cells;
 }
 
@@ -122,13 +107,11 @@ std::uint64_t peak_resident(const Footprint& footprint) {
   return static_cast<std::uint64_t>(most);
 }
 
-CellFigures figures_of(const Measurement& measurement) {
-  CellFigures figures{.configuration = measurement.cell.configuration,
-                      .void_reason = measurement.void_reason};
+SettingFigures figures_of(const Measurement& measurement) {
+  SettingFigures figures{.configuration = measurement.cell.configuration,
+                         .void_reason = measurement.void_reason};
   if (figures.configuration == "pymalloc_debug") figures.configuration = "debug";
-  std::vector<double> ns;
-  for (const TimeRound& round : measurement.rounds) ns.push_back(round.ns_per_event());
-  if (!ns.empty()) figures.ns_per_request = median(ns);
+  if (!measurement.rounds.empty()) figures.ns_per_request = median(times_of(measurement.rounds));
   if (measurement.footprint) {
     figures.peak = measurement.footprint->peak_mapped;
     figures.peak_resident_bytes = peak_resident(*measurement.footprint);
@@ -136,20 +119,19 @@ CellFigures figures_of(const Measurement& measurement) {
   return figures;
 }
 
-// Rounds of one number were taken close together: they are a pair.
-ComparedCell compared(const Measurement& measurement, const Measurement& standard) {
-  ComparedCell cell{.figures = figures_of(measurement)};
-  std::vector<double> ratios;
-  const std::size_t pairs = std::min(measurement.rounds.size(), standard.rounds.size());
-  for (std::size_t i = 0; i < pairs; ++i)
-    ratios.push_back(measurement.rounds[i].ns_per_event() / standard.rounds[i].ns_per_event());
-  if (const std::optional<MedianInterval> interval = median_interval(ratios)) {
-    cell.time = TimeRatio{.median = median(ratios),
-                          .low = interval->low,
-                          .high = interval->high,
-                          .coverage = interval->coverage};
+ComparedSetting compared(const Measurement& measurement, const Measurement& standard) {
+  ComparedSetting setting{.figures = figures_of(measurement)};
+  // Rounds of one number were taken close together: they are a pair.
+  const std::optional<Effect> effect = effect_of({.cell = times_of(measurement.rounds),
+                                                  .baseline = times_of(standard.rounds),
+                                                  .paired = true});
+  if (effect && effect->interval) {
+    setting.time = TimeRatio{.median = effect->ratio,
+                             .low = effect->interval->low,
+                             .high = effect->interval->high,
+                             .coverage = effect->interval->coverage};
   }
-  return cell;
+  return setting;
 }
 
 OtherMalloc other_of(const Measurement& measurement, const Measurement& standard) {
@@ -163,7 +145,7 @@ OtherMalloc other_of(const Measurement& measurement, const Measurement& standard
   return other;
 }
 
-void rank_lines(const std::string& path, VerdictInput& input) {
+void rank_lines(const std::string& path, AdviceInput& input) {
   constexpr std::size_t kKept = 10;
   TraceReader reader = TraceReader::open(path, {.sites = true});
   if (!reader.has_sites()) return;
@@ -178,11 +160,18 @@ void rank_lines(const std::string& path, VerdictInput& input) {
   }
 }
 
-VerdictInput measure(const std::string& path, const AdviseOptions& options) {
+AdviceInput measure(const std::string& path, const AdviseOptions& options) {
   say("reading the trace");
   const MeasuredTrace trace = survey_trace(path);
-  const std::vector<Cell> cells = cells_of(trace, options.seed, other_mallocs(options.others));
-  VerdictInput input{
+  RunOptions run{.worker_program = {},
+                 .rounds = options.rounds,
+                 .suffices = {},
+                 .seed = options.seed,
+                 .progress = [](std::uint64_t done, std::uint64_t total) {
+                   say(fmt::format("{} of {} rounds", done, total));
+                 }};
+  const std::vector<Cell> cells = cells_of(trace, options, run);
+  AdviceInput input{
       .program = options.is_command || !trace.metadata.command.empty()
                      ? fmt::format("{}", fmt::join(options.is_command ? options.words
                                                                       : trace.metadata.command,
@@ -195,13 +184,6 @@ VerdictInput measure(const std::string& path, const AdviseOptions& options) {
       .recorded_setting = trace.metadata.pythonmalloc};
   if (trace.damage) input.warnings.push_back(*trace.damage);
   if (const auto why = approximation(trace.metadata)) input.warnings.push_back(*why);
-  RunOptions run{.worker_program = {},
-                 .rounds = options.rounds,
-                 .suffices = {},
-                 .seed = options.seed,
-                 .progress = [](std::uint64_t done, std::uint64_t total) {
-                   say(fmt::format("{} of {} rounds", done, total));
-                 }};
   const std::vector<Measurement> measured = run_cells({trace}, cells, run);
   input.standard = figures_of(measured[0]);
   input.malloc = compared(measured[1], measured[0]);
@@ -237,12 +219,12 @@ int run_advise(const AdviseOptions& options) {
     if (path.empty()) path = folder.emplace().file("advise.pmtrace");
     record_command(options.words, path);
   }
-  const VerdictInput input = measure(path, options);
-  const Verdict verdict = judge(input);
+  const AdviceInput input = measure(path, options);
+  const Advice advice = judge(input);
   if (options.format == "json") {
-    fmt::print("{}\n", verdict_json(input, verdict).dump(1));
+    fmt::print("{}\n", advice_json(input, advice).dump(1));
   } else {
-    fmt::print("{}", verdict_text(input, verdict));
+    fmt::print("{}", advice_text(input, advice));
   }
   return kDone;
 }

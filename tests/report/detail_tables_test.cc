@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/report/latency_json.h"
+#include "tests/report/bare_cell.h"
 
 namespace pymemlab {
 namespace {
@@ -35,21 +36,8 @@ Latency latency() {
   return latency;
 }
 
-Json cell(const char* configuration) {
-  return {{"trace", "t0"},
-          {"target", "model"},
-          {"target_version", nullptr},
-          {"configuration", configuration},
-          {"build", "release"},
-          {"profile", "3.11"},
-          {"system_malloc", "glibc"},
-          {"arena_residue", "recorded"},
-          {"touch", "first"},
-          {"replayed", {{"events", 5}, {"void", false}}}};
-}
-
 NamedDocument document() {
-  Json pymalloc = cell("pymalloc");
+  Json pymalloc = testing::bare_cell("pymalloc", 5);
   pymalloc["latency"] = latency_json(latency());
   pymalloc["costs"] = {{"reallocs", 3},
                        {"reallocs_moved", 2},
@@ -66,7 +54,7 @@ NamedDocument document() {
                        {"pool_reallocs_in_place", 1},
                        {"pool_reallocs_moved", 2},
                        {"pool_copied_bytes", 316}};
-  Json malloc = cell("malloc");
+  Json malloc = testing::bare_cell("malloc", 5);
   malloc["latency"] = nullptr;
   malloc["latency_reason"] = "the budget left no time for it";
   malloc["costs"] = {{"reallocs", 3},

@@ -9,6 +9,7 @@
 #include "core/report/interval.h"
 #include "core/report/results.h"
 #include "core/report/tables.h"
+#include "tests/report/bare_cell.h"
 
 namespace pymemlab {
 namespace {
@@ -45,25 +46,17 @@ Json cell(const char* configuration, double ns, double mapped) {
   for (int i = 0; i < 7; ++i)
     rounds.push_back(
         {{"kind", "cold"}, {"round", i}, {"ns_per_event", ns * (1 + 0.001 * (i * i % 7))}});
-  return {{"trace", "t0"},
-          {"target", "model"},
-          {"target_version", nullptr},
-          {"configuration", configuration},
-          {"build", "release"},
-          {"profile", "3.11"},
-          {"system_malloc", "glibc"},
-          {"arena_residue", "recorded"},
-          {"touch", "first"},
-          {"replayed", {{"events", 1000}, {"void", false}}},
-          {"time", {{"rounds", rounds}}},
-          {"memory",
-           {{"peak_live", sample},
-            {"peak", sample},
-            {"series", {{"resident_bytes", {1 << 20, nullptr, 3 << 20}}}},
-            {"fragmentation",
-             {{"byte_time", 0.25},
-              {"internal_at_peak", 0.061},
-              {"external_at_peak", {{"value", nullptr}, {"reason", "nothing was mapped"}}}}}}}};
+  Json cell = testing::bare_cell(configuration, 1000);
+  cell["time"] = {{"rounds", rounds}};
+  cell["memory"] = {
+      {"peak_live", sample},
+      {"peak", sample},
+      {"series", {{"resident_bytes", {1 << 20, nullptr, 3 << 20}}}},
+      {"fragmentation",
+       {{"byte_time", 0.25},
+        {"internal_at_peak", 0.061},
+        {"external_at_peak", {{"value", nullptr}, {"reason", "nothing was mapped"}}}}}};
+  return cell;
 }
 
 Json document(double malloc_debug_ns = 25.5, double malloc_debug_mapped = 8 << 20) {
@@ -206,7 +199,7 @@ TEST(FailureRule, IsRefusedInOneSentence) {
 }
 
 std::string write(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + "/" + name;
+  const std::string path = ::testing::TempDir() + "/" + name;
   std::ofstream(path) << text;
   return path;
 }

@@ -65,8 +65,8 @@ function axis(extra) {
   };
 }
 
-// The names of lines, in colour.
-function lineLegend(names) {
+// The names of lines or bars, in colour.
+function seriesLegend(names) {
   return {
     type: "scroll",
     top: 0,
@@ -119,4 +119,17 @@ function nameColumn(names) {
   context.font = `13px ${getComputedStyle(document.body).fontFamily}`;
   const widest = Math.max(...names.map((name) => context.measureText(name).width), 40);
   return Math.min(most, Math.ceil(widest) + 14);
+}
+
+// One row a cell, by name, the first on top.
+function nameAxis(names) {
+  return axis({
+    axis: { type: "category", data: names, inverse: true, axisTick: { show: false } },
+    label: {
+      color: theme.color("text"),
+      width: nameColumn(names) - 12,
+      overflow: "truncate",
+      fontSize: 13,
+    },
+  });
 }

@@ -22,14 +22,7 @@ function describeClasses() {
   });
   return {
     grid: { left: isNarrow() ? 48 : 60, right: 16, top: 52, bottom: 44 },
-    legend: {
-      top: 0,
-      left: 0,
-      icon: "roundRect",
-      itemWidth: 14,
-      itemHeight: 14,
-      textStyle: { color: theme.color("text") },
-    },
+    legend: seriesLegend(["live blocks", "free blocks"]),
     tooltip: tooltip((points) => classTip(rows[points[0].dataIndex]), {
       trigger: "axis",
       axisPointer: { type: "shadow" },

@@ -108,7 +108,7 @@ function describeFootprint() {
   const series = isParts ? partLines(cells[0], scale.divisor) : cellLines(cells, scale.divisor);
   return {
     grid: { left: isNarrow() ? 48 : 60, right: isNarrow() ? 12 : 24, top: isNarrow() ? 76 : 56, bottom: 86 },
-    legend: lineLegend(series.map((line) => line.name)),
+    legend: seriesLegend(series.map((line) => line.name)),
     tooltip: tooltip((points) => footprintTip(points, scale), {
       trigger: "axis",
       axisPointer: { type: "line", lineStyle: { opacity: 0 } },

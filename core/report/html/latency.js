@@ -47,7 +47,7 @@ function describeLatency() {
   );
   return {
     grid: { left: isNarrow() ? 66 : 76, right: isNarrow() ? 14 : 24, top: 44, bottom: 46 },
-    legend: lineLegend(lines.map((line) => line.name)),
+    legend: seriesLegend(lines.map((line) => line.name)),
     tooltip: tooltip(
       (points) =>
         tipRows(

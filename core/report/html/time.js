@@ -56,15 +56,7 @@ function describeTime() {
     xAxis: axis({
       axis: { type: "value", min: 0, name: "ns an event", nameLocation: "middle", nameGap: 28 },
     }),
-    yAxis: axis({
-      axis: { type: "category", data: names, inverse: true, axisTick: { show: false } },
-      label: {
-        color: theme.color("text"),
-        width: nameColumn(names) - 12,
-        overflow: "truncate",
-        fontSize: 13,
-      },
-    }),
+    yAxis: nameAxis(names),
     series: [
       {
         type: "custom",

@@ -31,15 +31,7 @@ function describeWaterfall() {
       },
       label: { formatter: (value) => `${trimmed(value)} ${scale.unit}`, showMaxLabel: false },
     }),
-    yAxis: axis({
-      axis: { type: "category", data: names, inverse: true, axisTick: { show: false } },
-      label: {
-        color: theme.color("text"),
-        width: nameColumn(names) - 12,
-        overflow: "truncate",
-        fontSize: 13,
-      },
-    }),
+    yAxis: nameAxis(names),
     series: usedParts(cells).map((part) => ({
       type: "bar",
       stack: "parts",

@@ -15,7 +15,7 @@
 namespace pymemlab {
 
 // A configuration's figures.
-struct CellFigures {
+struct SettingFigures {
   std::string configuration = {};
   double ns_per_request = 0;              // the median round's; 0: not timed
   std::uint64_t peak_resident_bytes = 0;  // the kernel's count
@@ -31,8 +31,8 @@ struct TimeRatio {
   double coverage = 0;  // with this probability
 };
 
-struct ComparedCell {
-  CellFigures figures = {};
+struct ComparedSetting {
+  SettingFigures figures = {};
   std::optional<TimeRatio> time = {};  // nothing: too few rounds
 };
 
@@ -40,7 +40,7 @@ struct ComparedCell {
 struct OtherMalloc {
   std::string allocator = {};                 // "jemalloc 5.3.0"
   std::vector<std::string> environment = {};  // lines that bring it in
-  ComparedCell cell = {};
+  ComparedSetting cell = {};
 };
 
 // What a line of Python holds at the peak of live bytes.
@@ -50,16 +50,16 @@ struct SiteHolding {
   std::uint64_t blocks = 0;
 };
 
-struct VerdictInput {
+struct AdviceInput {
   std::string program = {};    // the command, or the trace's path
   std::string python = {};     // version; empty: the trace does not say
   std::string profile = {};    // that was modelled
   std::uint64_t requests = 0;  // replayed
   std::uint64_t rounds = 0;
   std::optional<std::string> recorded_setting = {};  // PYTHONMALLOC of the recorded process
-  CellFigures standard = {};                         // pymalloc, CPython's default
-  ComparedCell malloc = {};
-  std::optional<ComparedCell> debug = {};  // pymalloc_debug, for information
+  SettingFigures standard = {};                      // pymalloc, CPython's default
+  ComparedSetting malloc = {};
+  std::optional<ComparedSetting> debug = {};  // pymalloc_debug, for information
   std::vector<OtherMalloc> others = {};
   std::vector<SiteHolding> top_sites = {};
   std::uint64_t sites_peak_bytes = 0;  // of all lines
@@ -97,7 +97,7 @@ struct Sentence {
   std::string text = {};
 };
 
-struct Verdict {
+struct Advice {
   Choice choice = Choice::undecided;
   std::vector<std::string> environment =
       {};                                // lines to copy: "PYTHONMALLOC=malloc"; empty: set nothing
@@ -115,11 +115,10 @@ inline constexpr std::uint64_t kWorthyBytes = 8 * 1024 * 1024;
 inline constexpr double kWorthyShare = 0.05;
 inline constexpr double kWorthyTime = 0.10;
 
-[[nodiscard]] Verdict judge(const VerdictInput& input);
+[[nodiscard]] Advice judge(const AdviceInput& input);
 
 // What `pymemlab advise` prints.
-[[nodiscard]] std::string verdict_text(const VerdictInput& input, const Verdict& verdict);
-[[nodiscard]] nlohmann::ordered_json verdict_json(const VerdictInput& input,
-                                                  const Verdict& verdict);
+[[nodiscard]] std::string advice_text(const AdviceInput& input, const Advice& advice);
+[[nodiscard]] nlohmann::ordered_json advice_json(const AdviceInput& input, const Advice& advice);
 
 }  // namespace pymemlab

@@ -1,4 +1,4 @@
-#include "core/analyze/verdict.h"
+#include "core/analyze/advice.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -38,12 +38,12 @@ std::string counted(std::uint64_t number, std::string_view noun) {
   return fmt::format("{} {}{}", grouped(number), noun, number == 1 ? "" : "s");
 }
 
-double peak_difference(const CellFigures& cell, const CellFigures& standard) {
+double peak_difference(const SettingFigures& cell, const SettingFigures& standard) {
   return static_cast<double>(cell.peak_resident_bytes) -
          static_cast<double>(standard.peak_resident_bytes);
 }
 
-Against in_memory(const ComparedCell& cell, const VerdictInput& input) {
+Against in_memory(const ComparedSetting& cell, const AdviceInput& input) {
   const double more = peak_difference(cell.figures, input.standard);
   const double base = static_cast<double>(input.standard.peak_resident_bytes);
   if (std::abs(more) < static_cast<double>(kMatteringBytes) ||
@@ -52,7 +52,7 @@ Against in_memory(const ComparedCell& cell, const VerdictInput& input) {
   return more < 0 ? Against::better : Against::worse;
 }
 
-Against in_time(const ComparedCell& cell) {
+Against in_time(const ComparedSetting& cell) {
   const std::optional<TimeRatio>& time = cell.time;
   if (!time) return Against::same;
   if (time->low > 1 && time->median >= 1 + kMatteringTime) return Against::worse;
@@ -73,7 +73,7 @@ Choice choose(Against memory, Against time) {
 
 // How much less memory it takes at the peak than the default, in its worth; 0 if that is not worth
 // a dependency.
-double worthy_bytes(const OtherMalloc& other, const VerdictInput& input) {
+double worthy_bytes(const OtherMalloc& other, const AdviceInput& input) {
   const double less = -peak_difference(other.cell.figures, input.standard);
   const bool worthy =
       less >= static_cast<double>(kWorthyBytes) &&
@@ -89,7 +89,7 @@ double worthy_time(const OtherMalloc& other) {
 
 // The other allocator that gains most and costs nothing, memory before time. Null if there is none,
 // or if malloc, which needs no other allocator, saves as much memory and costs nothing either.
-const OtherMalloc* best_other(const VerdictInput& input, Choice of_malloc) {
+const OtherMalloc* best_other(const AdviceInput& input, Choice of_malloc) {
   const OtherMalloc* best = nullptr;
   std::pair<double, double> gain{0, 0};
   for (const OtherMalloc& other : input.others) {
@@ -110,7 +110,7 @@ const OtherMalloc* best_other(const VerdictInput& input, Choice of_malloc) {
 
 class Sentences {
  public:
-  explicit Sentences(const VerdictInput& input) : input_(input) {}
+  explicit Sentences(const AdviceInput& input) : input_(input) {}
 
   void add(Topic topic, std::string text) { list_.push_back({topic, std::move(text)}); }
   std::vector<Sentence> take() { return std::move(list_); }
@@ -126,15 +126,15 @@ class Sentences {
   void limits();
 
  private:
-  void time_of(Topic topic, const ComparedCell& cell);
+  void time_of(Topic topic, const ComparedSetting& cell);
   void group(const PinningGroup& group, std::size_t number);
 
-  const VerdictInput& input_;
+  const AdviceInput& input_;
   std::vector<Sentence> list_;
 };
 
 // Whether the recorded process ran without the default.
-bool was_set(const VerdictInput& input) {
+bool was_set(const AdviceInput& input) {
   return input.recorded_setting && !input.recorded_setting->empty() &&
          *input.recorded_setting != "pymalloc" && *input.recorded_setting != "default";
 }
@@ -176,7 +176,7 @@ void Sentences::recommendation(Choice choice, const OtherMalloc* other) {
 }
 
 void Sentences::memory() {
-  const CellFigures& malloc = input_.malloc.figures;
+  const SettingFigures& malloc = input_.malloc.figures;
   const double more = peak_difference(malloc, input_.standard);
   const std::string both = fmt::format("{} of resident memory at the peak instead of {}",
                                        mebibytes(malloc.peak_resident_bytes),
@@ -194,7 +194,7 @@ void Sentences::memory() {
           percent(std::abs(more), static_cast<double>(input_.standard.peak_resident_bytes))));
 }
 
-void Sentences::time_of(Topic topic, const ComparedCell& cell) {
+void Sentences::time_of(Topic topic, const ComparedSetting& cell) {
   const std::string who = "PYTHONMALLOC=" + cell.figures.configuration;
   if (!cell.time) {
     return add(topic, fmt::format("What {} does to the time is not known after {}.", who,
@@ -223,7 +223,7 @@ void Sentences::time() { time_of(Topic::time, input_.malloc); }
 
 void Sentences::others() {
   for (const OtherMalloc& other : input_.others) {
-    const CellFigures& figures = other.cell.figures;
+    const SettingFigures& figures = other.cell.figures;
     const std::string lines = fmt::format("{}", fmt::join(other.environment, " "));
     if (!figures.void_reason.empty()) {
       add(Topic::others, fmt::format("{} ({}): {}.", lines, other.allocator, figures.void_reason));
@@ -394,26 +394,26 @@ std::string_view name(Topic topic) noexcept {
   return kNames[static_cast<std::size_t>(topic)];
 }
 
-Verdict judge(const VerdictInput& input) {
-  Verdict verdict;
+Advice judge(const AdviceInput& input) {
+  Advice advice;
   Sentences sentences(input);
   const bool is_void =
       !input.standard.void_reason.empty() || !input.malloc.figures.void_reason.empty();
   const OtherMalloc* other = nullptr;
   if (!is_void) {
-    verdict.choice = choose(in_memory(input.malloc, input), in_time(input.malloc));
-    other = best_other(input, verdict.choice);
+    advice.choice = choose(in_memory(input.malloc, input), in_time(input.malloc));
+    other = best_other(input, advice.choice);
   }
   if (other != nullptr) {
-    verdict.choice = Choice::set_other;
-    verdict.environment = other->environment;
+    advice.choice = Choice::set_other;
+    advice.environment = other->environment;
   }
-  if (verdict.choice == Choice::set_malloc || verdict.choice == Choice::malloc_for_memory ||
-      verdict.choice == Choice::malloc_for_time)
-    verdict.environment = {"PYTHONMALLOC=malloc"};
-  sentences.recommendation(verdict.choice, other);
+  if (advice.choice == Choice::set_malloc || advice.choice == Choice::malloc_for_memory ||
+      advice.choice == Choice::malloc_for_time)
+    advice.environment = {"PYTHONMALLOC=malloc"};
+  sentences.recommendation(advice.choice, other);
   if (is_void) {
-    for (const CellFigures* cell : {&input.standard, &input.malloc.figures}) {
+    for (const SettingFigures* cell : {&input.standard, &input.malloc.figures}) {
       if (!cell->void_reason.empty())
         sentences.add(Topic::caution,
                       fmt::format("{}: {}.", cell->configuration, cell->void_reason));
@@ -429,8 +429,8 @@ Verdict judge(const VerdictInput& input) {
     sentences.limits();
   }
   for (const std::string& warning : input.warnings) sentences.add(Topic::caution, warning + ".");
-  verdict.sentences = sentences.take();
-  return verdict;
+  advice.sentences = sentences.take();
+  return advice;
 }
 
 }  // namespace pymemlab

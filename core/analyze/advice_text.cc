@@ -1,9 +1,9 @@
-// The verdict as text for people and as JSON for tools.
+// The advice as text for people and as JSON for tools.
 #include <fmt/format.h>
 
 #include <array>
 
-#include "core/analyze/verdict.h"
+#include "core/analyze/advice.h"
 
 namespace pymemlab {
 namespace {
@@ -40,7 +40,7 @@ std::string wrapped(const std::string& text) {
   return out + fmt::format("  {}\n", text.substr(begin));
 }
 
-Json cell_json(const CellFigures& cell) {
+Json cell_json(const SettingFigures& cell) {
   return {{"configuration", cell.configuration},
           {"ns_per_request", cell.ns_per_request == 0 ? Json(nullptr) : Json(cell.ns_per_request)},
           {"peak_resident_bytes", cell.peak_resident_bytes},
@@ -49,7 +49,7 @@ Json cell_json(const CellFigures& cell) {
           {"void_reason", cell.void_reason.empty() ? Json(nullptr) : Json(cell.void_reason)}};
 }
 
-Json compared_json(const ComparedCell& cell) {
+Json compared_json(const ComparedSetting& cell) {
   Json json = cell_json(cell.figures);
   json["time_ratio"] = nullptr;
   if (cell.time) {
@@ -102,28 +102,28 @@ Json pinning_json(const ArenaPinning& pinning) {
 
 }  // namespace
 
-std::string verdict_text(const VerdictInput& input, const Verdict& verdict) {
+std::string advice_text(const AdviceInput& input, const Advice& advice) {
   std::string text =
       fmt::format("{}{}: {} requests, modelled as CPython {}\n", input.program,
                   input.python.empty() ? "" : fmt::format(", CPython {}", input.python),
                   input.requests, input.profile);
   for (const Heading& heading : kHeadings) {
     std::string body;
-    for (const Sentence& sentence : verdict.sentences)
+    for (const Sentence& sentence : advice.sentences)
       if (sentence.topic >= heading.first && sentence.topic <= heading.last)
         body += wrapped(sentence.text);
     if (body.empty()) continue;
     text += fmt::format("\n{}\n{}", heading.text, body);
-    if (heading.first != Topic::set || verdict.environment.empty()) continue;
+    if (heading.first != Topic::set || advice.environment.empty()) continue;
     text += '\n';
-    for (const std::string& line : verdict.environment) text += fmt::format("      {}\n", line);
+    for (const std::string& line : advice.environment) text += fmt::format("      {}\n", line);
   }
   return text;
 }
 
-nlohmann::ordered_json verdict_json(const VerdictInput& input, const Verdict& verdict) {
+nlohmann::ordered_json advice_json(const AdviceInput& input, const Advice& advice) {
   Json sentences = Json::array();
-  for (const Sentence& sentence : verdict.sentences)
+  for (const Sentence& sentence : advice.sentences)
     sentences.push_back({{"topic", name(sentence.topic)}, {"text", sentence.text}});
   Json others = Json::array();
   for (const OtherMalloc& other : input.others) others.push_back(other_json(other));
@@ -137,8 +137,8 @@ nlohmann::ordered_json verdict_json(const VerdictInput& input, const Verdict& ve
           {"profile", input.profile},
           {"requests", input.requests},
           {"rounds", input.rounds},
-          {"choice", name(verdict.choice)},
-          {"environment", verdict.environment},
+          {"choice", name(advice.choice)},
+          {"environment", advice.environment},
           {"sentences", std::move(sentences)},
           {"default", cell_json(input.standard)},
           {"malloc", compared_json(input.malloc)},

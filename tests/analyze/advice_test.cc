@@ -1,5 +1,5 @@
 // From figures to sentences: which setting, in words that hold the figures.
-#include "core/analyze/verdict.h"
+#include "core/analyze/advice.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-CellFigures cell(const char* configuration, double ns, std::uint64_t resident_mib) {
+SettingFigures cell(const char* configuration, double ns, std::uint64_t resident_mib) {
   return {.configuration = configuration,
           .ns_per_request = ns,
           .peak_resident_bytes = resident_mib * kMiB,
@@ -29,8 +29,8 @@ CellFigures cell(const char* configuration, double ns, std::uint64_t resident_mi
                    .packed_bytes = 86 * kMiB}};
 }
 
-VerdictInput typical() {
-  VerdictInput input{
+AdviceInput typical() {
+  AdviceInput input{
       .program = "python3 app.py",
       .python = "3.11.2",
       .profile = "3.11",
@@ -38,8 +38,8 @@ VerdictInput typical() {
       .rounds = 7,
       .standard = cell("pymalloc", 12.5, 100),
       .malloc = {.figures = cell("malloc", 25, 112), .time = TimeRatio{2, 1.9, 2.1, 0.984}},
-      .debug =
-          ComparedCell{.figures = cell("debug", 40, 150), .time = TimeRatio{3.2, 3.1, 3.3, 0.984}},
+      .debug = ComparedSetting{.figures = cell("debug", 40, 150),
+                               .time = TimeRatio{3.2, 3.1, 3.3, 0.984}},
       .others = {{.allocator = "jemalloc 5.3.0",
                   .environment = {"LD_PRELOAD=libjemalloc.so.2"},
                   .cell = {.figures = cell("pymalloc", 12, 103),
@@ -85,22 +85,22 @@ VerdictInput typical() {
 }
 
 // All that is said of the topic.
-std::string said(const Verdict& verdict, Topic topic) {
+std::string said(const Advice& advice, Topic topic) {
   std::string text;
-  for (const Sentence& sentence : verdict.sentences)
+  for (const Sentence& sentence : advice.sentences)
     if (sentence.topic == topic) text += sentence.text + "\n";
   return text;
 }
 
-TEST(Verdict, ReadsAsThisText) {
-  const VerdictInput input = typical();
-  expect_golden("tests/analyze/goldens/advice.txt", verdict_text(input, judge(input)));
+TEST(Advice, ReadsAsThisText) {
+  const AdviceInput input = typical();
+  expect_golden("tests/analyze/goldens/advice.txt", advice_text(input, judge(input)));
 }
 
-TEST(Verdict, ForToolsIsThisJson) {
-  const VerdictInput input = typical();
+TEST(Advice, ForToolsIsThisJson) {
+  const AdviceInput input = typical();
   expect_golden("tests/analyze/goldens/advice.json",
-                verdict_json(input, judge(input)).dump(1) + "\n");
+                advice_json(input, judge(input)).dump(1) + "\n");
 }
 
 struct Case {
@@ -112,18 +112,18 @@ struct Case {
 class Choosing : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Choosing, FollowsTheTable) {
-  VerdictInput input = typical();
+  AdviceInput input = typical();
   input.malloc.figures.peak_resident_bytes = GetParam().malloc_mib * kMiB;
   input.malloc.time = GetParam().time;
-  const Verdict verdict = judge(input);
-  EXPECT_EQ(name(verdict.choice), name(GetParam().choice));
+  const Advice advice = judge(input);
+  EXPECT_EQ(name(advice.choice), name(GetParam().choice));
   const bool sets = GetParam().choice == Choice::set_malloc ||
                     GetParam().choice == Choice::malloc_for_memory ||
                     GetParam().choice == Choice::malloc_for_time;
   if (sets) {
-    EXPECT_THAT(verdict.environment, Contains("PYTHONMALLOC=malloc"));
+    EXPECT_THAT(advice.environment, Contains("PYTHONMALLOC=malloc"));
   } else {
-    EXPECT_THAT(verdict.environment, IsEmpty());
+    EXPECT_THAT(advice.environment, IsEmpty());
   }
 }
 
@@ -157,14 +157,14 @@ struct OtherCase {
 class ChoosingOthers : public ::testing::TestWithParam<OtherCase> {};
 
 TEST_P(ChoosingOthers, WantsAGainThatIsWorthADependencyAndCostsNothing) {
-  VerdictInput input = typical();
+  AdviceInput input = typical();
   input.others[0].cell.figures.peak_resident_bytes = GetParam().mib * kMiB;
   input.others[0].cell.time = GetParam().time;
-  const Verdict verdict = judge(input);
-  EXPECT_EQ(verdict.choice == Choice::set_other, GetParam().recommended);
+  const Advice advice = judge(input);
+  EXPECT_EQ(advice.choice == Choice::set_other, GetParam().recommended);
   if (GetParam().recommended) {
-    EXPECT_EQ(verdict.environment, input.others[0].environment);
-    EXPECT_EQ(said(verdict, Topic::set),
+    EXPECT_EQ(advice.environment, input.others[0].environment);
+    EXPECT_EQ(said(advice, Topic::set),
               "Preload jemalloc 5.3.0: set LD_PRELOAD=libjemalloc.so.2.\n");
   }
 }
@@ -180,8 +180,8 @@ constexpr OtherCase kOtherCases[] = {
 INSTANTIATE_TEST_SUITE_P(All, ChoosingOthers, ::testing::ValuesIn(kOtherCases),
                          [](const auto& info) { return std::string(info.param.name); });
 
-TEST(Verdict, PrefersMallocToAnotherAllocatorThatSavesHardlyMore) {
-  VerdictInput input = typical();
+TEST(Advice, PrefersMallocToAnotherAllocatorThatSavesHardlyMore) {
+  AdviceInput input = typical();
   input.malloc = {.figures = cell("malloc", 12, 80), .time = kEqual};
   input.others[0].cell = {.figures = cell("pymalloc", 12, 78), .time = kEqual};
   EXPECT_EQ(judge(input).choice, Choice::set_malloc);
@@ -189,24 +189,24 @@ TEST(Verdict, PrefersMallocToAnotherAllocatorThatSavesHardlyMore) {
   EXPECT_EQ(judge(input).choice, Choice::set_other);
 }
 
-TEST(Verdict, SaysThatNoDifferenceInTimeIsDetectableWhenTheIntervalHoldsOne) {
-  VerdictInput input = typical();
+TEST(Advice, SaysThatNoDifferenceInTimeIsDetectableWhenTheIntervalHoldsOne) {
+  AdviceInput input = typical();
   input.malloc.time = kEqual;
   EXPECT_EQ(said(judge(input), Topic::time),
             "In time no difference between PYTHONMALLOC=malloc and the default is detectable: its "
             "requests take 0.90 to 1.30 times the default's, which is 98 % sure.\n");
 }
 
-TEST(Verdict, SaysThatTooFewRoundsTellNothing) {
-  VerdictInput input = typical();
+TEST(Advice, SaysThatTooFewRoundsTellNothing) {
+  AdviceInput input = typical();
   input.rounds = 1;
   input.malloc.time.reset();
   EXPECT_EQ(said(judge(input), Topic::time),
             "What PYTHONMALLOC=malloc does to the time is not known after 1 round.\n");
 }
 
-TEST(Verdict, TellsAProgramThatRanWithAnotherSettingToTakeItAway) {
-  VerdictInput input = typical();
+TEST(Advice, TellsAProgramThatRanWithAnotherSettingToTakeItAway) {
+  AdviceInput input = typical();
   input.recorded_setting = "malloc";
   EXPECT_THAT(said(judge(input), Topic::set),
               HasSubstr("This run had PYTHONMALLOC=malloc: take it away."));
@@ -214,24 +214,24 @@ TEST(Verdict, TellsAProgramThatRanWithAnotherSettingToTakeItAway) {
   EXPECT_THAT(said(judge(input), Topic::set), Not(HasSubstr("take it away")));
 }
 
-TEST(Verdict, RecommendsNothingWhereAConfigurationCouldNotReplayTheTrace) {
-  VerdictInput input = typical();
+TEST(Advice, RecommendsNothingWhereAConfigurationCouldNotReplayTheTrace) {
+  AdviceInput input = typical();
   input.malloc.figures.void_reason = "3 requests were refused here";
-  const Verdict verdict = judge(input);
-  EXPECT_EQ(verdict.choice, Choice::undecided);
-  EXPECT_THAT(verdict.environment, IsEmpty());
-  EXPECT_EQ(said(verdict, Topic::caution), "malloc: 3 requests were refused here.\n");
+  const Advice advice = judge(input);
+  EXPECT_EQ(advice.choice, Choice::undecided);
+  EXPECT_THAT(advice.environment, IsEmpty());
+  EXPECT_EQ(said(advice, Topic::caution), "malloc: 3 requests were refused here.\n");
 }
 
-TEST(Verdict, WithoutAnArenaHeldAloneNamesThoseWithTheLargestPart) {
-  VerdictInput input = typical();
+TEST(Advice, WithoutAnArenaHeldAloneNamesThoseWithTheLargestPart) {
+  AdviceInput input = typical();
   for (PinningGroup& group : input.pinning->groups) group.arenas_alone = group.returned_bytes = 0;
   EXPECT_THAT(said(judge(input), Topic::pinned),
               HasSubstr("No one line's blocks of one class hold an arena alone"));
 }
 
-TEST(Verdict, ForwardsWhatMakesATraceApproximate) {
-  VerdictInput input = typical();
+TEST(Advice, ForwardsWhatMakesATraceApproximate) {
+  AdviceInput input = typical();
   input.warnings = {"the trace starts late"};
   EXPECT_EQ(said(judge(input), Topic::caution), "the trace starts late.\n");
 }
