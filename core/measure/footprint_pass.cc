@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "core/measure/arena_map.h"
 #include "core/pymem/system_allocators.h"
@@ -36,7 +37,7 @@ FootprintPass::FootprintPass(ReplaySubject& subject, const WorkerChannel& channe
       entries_(channel.job().slots),
       interval_end_(end_of_interval(0)),
       next_mapped_event_(job_.map_every) {
-  for (Entry& entry : entries_) entry.live = false;  // touches every page before the baseline
+  for (Entry& entry : entries_) entry.block = nullptr;  // touches every page before the baseline
   if (!samples_.empty()) {
     take_sample();  // a rehearsal: what taking a sample touches belongs to the baseline
     static_cast<void>(snapshot());
@@ -71,8 +72,7 @@ void FootprintPass::step(ReplayEvent event, const std::uint64_t*& wide) noexcept
     case CallKind::free:
       if (call.takes_block) {
         leave(entry);
-        entry.live = false;
-        api.free(api.context, entry.block);
+        api.free(api.context, std::exchange(entry.block, nullptr));
       } else {
         api.free(api.context, nullptr);
       }
@@ -83,12 +83,7 @@ void FootprintPass::step(ReplayEvent event, const std::uint64_t*& wide) noexcept
 
 void FootprintPass::allocated(ReplayEvent event, void* block, std::uint64_t bytes) noexcept {
   Entry& entry = entries_[event.slot()];
-  entry = {.block = block,
-           .bytes = bytes,
-           .usable_bytes = 0,
-           .hook_bytes = 0,
-           .in_pool = false,
-           .live = block != nullptr};
+  entry = {.block = block, .bytes = bytes, .usable_bytes = 0, .hook_bytes = 0, .in_pool = false};
   if (block == nullptr) {
     ++result_->refused;
     return;
@@ -143,6 +138,7 @@ void FootprintPass::enter(ReplayEvent event, Entry& entry) noexcept {
 }
 
 void FootprintPass::leave(const Entry& entry) noexcept {
+  if (entry.block == nullptr) return;  // it was refused: it is not on the books
   --live_blocks_;
   live_bytes_ -= entry.bytes;
   usable_bytes_ -= entry.usable_bytes;

@@ -31,7 +31,6 @@ class FootprintPass {
     std::uint64_t usable_bytes;
     std::uint32_t hook_bytes;
     bool in_pool;  // served by pymalloc, not by raw
-    bool live;
   };
 
   void step(ReplayEvent event, const std::uint64_t*& wide) noexcept;

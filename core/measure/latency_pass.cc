@@ -112,11 +112,15 @@ void LatencyPass::took(CallKind kind, std::size_t range, std::uint64_t ticks) no
   table_.at(kind, range).add(static_cast<double>(ticks) * scale_.ns_per_tick);
 }
 
-// A realloc that was refused leaves the block as it was.
+// A realloc that was refused leaves the block as it was; any other request leaves none.
 void LatencyPass::keep(std::uint32_t slot, void* block, const Call& call,
                        std::size_t old_bytes) noexcept {
   if (block == nullptr) [[unlikely]] {
     ++result_->refused;
+    if (!call.takes_block) {
+      live_[slot] = nullptr;
+      sizes_[slot] = 0;
+    }
     return;
   }
   const std::size_t bytes = call.bytes();

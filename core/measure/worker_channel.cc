@@ -30,7 +30,7 @@ WorkerChannel::WorkerChannel(MemoryFile file, MappedRegion region)
 
 WorkerChannel WorkerChannel::create(const WorkerJob& job) {
   const Array last = layout(job).back();
-  const std::size_t bytes = last.offset + last.size * sizeof(LatencyHistogram);
+  const std::size_t bytes = last.offset + last.size;  // of the arena map, in bytes
   MemoryFile file = MemoryFile::create("pymemlab-worker", bytes);
   MappedRegion region = MappedRegion::shared(file.descriptor(), bytes);
   new (region.data()) Head{.job = job, .result = {}};
