@@ -8,6 +8,7 @@
 
 #include "core/base/input_error.h"
 #include "core/report/cell_names.h"
+#include "core/report/damaged.h"
 
 namespace pymemlab {
 namespace {
@@ -199,18 +200,11 @@ Key key_of(const Json& trace, const Json& cell) {
           cell.at("profile"), cell.at("system_malloc"), cell.at("touch")};
 }
 
-template <typename Read>
-auto unless_damaged(const std::string& places, Read read) {
-  try {
-    return read();
-  } catch (const Json::exception& error) {
-    throw InputError("{}: the results document is damaged: {}", places, error.what());
-  }
-}
+constexpr std::string_view kNoun = "the results document";
 
 template <typename Compare>
 Comparison checked(const std::string& places, Compare compare) {
-  return unless_damaged(places, [&] {
+  return unless_damaged(places, kNoun, [&] {
     Comparison comparison = compare();
     judge(comparison);
     for (const ComparedTrace& trace : comparison.traces) note_thin_cells(trace, comparison.notes);
@@ -221,7 +215,7 @@ Comparison checked(const std::string& places, Compare compare) {
 }  // namespace
 
 std::vector<NamedTrace> named_traces(const NamedDocument& source) {
-  return unless_damaged(source.place, [&] {
+  return unless_damaged(source.place, kNoun, [&] {
     std::vector<NamedTrace> traces;
     for (const Json& trace : source.document.at("traces")) {
       const std::vector<Json> cells = cells_of(source.document, trace);

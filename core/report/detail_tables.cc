@@ -4,8 +4,8 @@
 
 #include <array>
 
-#include "core/base/input_error.h"
 #include "core/base/units.h"
+#include "core/report/damaged.h"
 
 namespace pymemlab {
 namespace {
@@ -77,15 +77,6 @@ Rows cost_headings() {
   return rows;
 }
 
-template <typename Make>
-std::string unless_damaged(const NamedDocument& document, Make make) {
-  try {
-    return make();
-  } catch (const Json::exception& error) {
-    throw InputError("{}: the results document is damaged: {}", document.place, error.what());
-  }
-}
-
 std::string trace_name(const NamedTrace& trace) {
   return trace.heading.substr(0, trace.heading.find(':'));
 }
@@ -101,7 +92,7 @@ void put_in_front(Rows& all, const Rows& rows, const std::string& name) {
 }  // namespace
 
 std::string latency_tables(const NamedDocument& document, std::string (*layout)(const Rows& rows)) {
-  return unless_damaged(document, [&] {
+  return unless_damaged(document.place, "the results document", [&] {
     std::string text;
     for (const NamedTrace& trace : named_traces(document)) {
       Rows rows = latency_headings();
@@ -120,7 +111,7 @@ std::string latency_tables(const NamedDocument& document, std::string (*layout)(
 }
 
 std::string costs_tables(const NamedDocument& document, std::string (*layout)(const Rows& rows)) {
-  return unless_damaged(document, [&] {
+  return unless_damaged(document.place, "the results document", [&] {
     std::string text;
     for (const NamedTrace& trace : named_traces(document)) {
       Rows rows = cost_headings();
@@ -141,7 +132,7 @@ std::string costs_tables(const NamedDocument& document, std::string (*layout)(co
 }
 
 std::string latency_csv(const NamedDocument& document) {
-  return unless_damaged(document, [&] {
+  return unless_damaged(document.place, "the results document", [&] {
     Rows all = {{"trace", "cell", "call", "calls"}};
     for (const Column& column : kQuantiles) all[0].emplace_back(column.key);
     for (const NamedTrace& trace : named_traces(document)) {
@@ -156,7 +147,7 @@ std::string latency_csv(const NamedDocument& document) {
 }
 
 std::string costs_csv(const NamedDocument& document) {
-  return unless_damaged(document, [&] {
+  return unless_damaged(document.place, "the results document", [&] {
     Rows all = {{"trace", "cell"}};
     for (const Column& column : kCosts) all[0].emplace_back(column.key);
     for (const NamedTrace& trace : named_traces(document)) {

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "core/base/input_error.h"
+#include "core/report/damaged.h"
 #include "core/report/page_files.h"
 #include "core/report/results.h"
 #include "core/report/summary.h"
@@ -110,16 +110,14 @@ NamedDocument read_advice(const std::string& path) {
       .place = path,
       .document = read_document(
           path, {.schema = "pymemlab.advice", .version = 1, .noun = "an advice document"})};
-  try {
+  unless_damaged(path, "the advice document", [&] {
     for (const Json& sentence : advice.document.at("sentences")) {
       static_cast<void>(sentence.at("topic").get<std::string>());
       static_cast<void>(sentence.at("text").get<std::string>());
     }
     for (const Json& line : advice.document.at("environment"))
       static_cast<void>(line.get<std::string>());
-  } catch (const Json::exception& error) {
-    throw InputError("{}: the advice document is damaged: {}", path, error.what());
-  }
+  });
   return advice;
 }
 

@@ -1,5 +1,6 @@
 #include "core/report/results.h"
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -218,6 +219,8 @@ Json results_document(const RunContext& context, const std::vector<MeasuredTrace
 Json read_document(const std::string& path, const DocumentKind& kind) {
   std::ifstream file;
   if (path != "-") {
+    std::error_code absent;
+    if (std::filesystem::is_directory(path, absent)) throw InputError("{}: is a folder", path);
     file.open(path, std::ios::binary);
     if (!file) throw InputError("{}: cannot be opened", path);
   }
