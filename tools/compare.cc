@@ -21,7 +21,7 @@ namespace {
 struct CompareOptions {
   std::vector<std::string> paths;
   std::string format = "text";
-  std::string fail_if;
+  std::optional<std::string> fail_if;
   std::vector<std::string> exports;
   std::string show = "cells";
 };
@@ -53,19 +53,21 @@ const Format& format_called(const std::string& name) {
 }
 
 int run_compare(const CompareOptions& options) {
-  if (!options.fail_if.empty() && options.show != "cells")
+  if (options.fail_if && options.show != "cells")
     throw InputError("--fail-if judges cells, not what --show {} prints", options.show);
-  if (!options.fail_if.empty() && options.paths.size() < 2)
+  if (options.fail_if && options.paths.size() < 2)
     throw InputError("--fail-if compares an earlier document with a later one: give both");
   if (!options.exports.empty() && options.paths.size() > 1)
     throw InputError("--export takes one results document: {} were given", options.paths.size());
+  if (!options.exports.empty() && options.show != "cells")
+    throw InputError("--export and --show {} are two things: ask for one", options.show);
   const std::optional<FailureRule> rule =
-      options.fail_if.empty() ? std::nullopt : std::optional<FailureRule>(options.fail_if);
+      options.fail_if ? std::optional<FailureRule>(*options.fail_if) : std::nullopt;
   std::vector<NamedDocument> documents;
   for (const std::string& path : options.paths)
     documents.push_back({.place = path, .document = read_results(path)});
   if (!options.exports.empty()) {
-    Exports(options.exports).write(documents[0].document);
+    Exports(options.exports, {}, options.paths).write(documents[0].document);
     return kDone;
   }
   const Format& format = format_called(options.format);

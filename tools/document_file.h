@@ -3,10 +3,16 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/os/file.h"
 
 namespace pymemlab {
+
+// Throws InputError if an output is named twice, or has no name, or is an input: writing it would
+// lose what the other was for.
+void refuse_same_places(const std::vector<std::string>& outputs,
+                        const std::vector<std::string>& inputs);
 
 // Opened before the work begins, so that a place which cannot be written to is known at once. What
 // cannot be written whole replaces nothing. "-" is standard output.

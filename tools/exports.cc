@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/input_error.h"
+#include "core/report/damaged.h"
 
 namespace pymemlab {
 namespace {
@@ -26,7 +28,9 @@ void declare_exports(CLI::App& app, std::vector<std::string>& exports) {
       ->type_name("FORMAT[=FILE]");
 }
 
-Exports::Exports(const std::vector<std::string>& exports) {
+Exports::Exports(const std::vector<std::string>& exports, std::vector<std::string> outputs,
+                 const std::vector<std::string>& inputs) {
+  std::vector<std::pair<const ExportFormat*, std::string>> wanted;
   for (const std::string& text : exports) {
     const std::size_t equals = text.find('=');
     const std::string name = text.substr(0, equals);
@@ -35,14 +39,19 @@ Exports::Exports(const std::vector<std::string>& exports) {
     if (format == export_formats().end() || equals + 1 == text.size())
       throw InputError("--export {}: FORMAT or FORMAT=FILE was wanted, with one of {}", text,
                        format_names());
-    exports_.push_back({.format = &*format,
-                        .file = std::make_unique<DocumentFile>(
-                            equals == text.npos ? "-" : text.substr(equals + 1))});
+    wanted.emplace_back(&*format, equals == text.npos ? "-" : text.substr(equals + 1));
+    outputs.push_back(wanted.back().second);
   }
+  refuse_same_places(outputs, inputs);
+  for (const auto& [format, path] : wanted)
+    exports_.push_back({.format = format, .file = std::make_unique<DocumentFile>(path)});
 }
 
 void Exports::write(const nlohmann::ordered_json& results) const {
-  for (const Export& e : exports_) e.file->write(e.format->text(results));
+  for (const Export& e : exports_) {
+    e.file->write(unless_damaged(fmt::format("--export {}", e.format->name), "the document",
+                                 [&] { return e.format->text(results); }));
+  }
 }
 
 }  // namespace pymemlab

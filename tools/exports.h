@@ -16,9 +16,10 @@ void declare_exports(CLI::App& app, std::vector<std::string>& exports);
 
 class Exports {
  public:
-  // Of "FORMAT=FILE" or "FORMAT", which is standard output; opens all. Throws InputError.
-  explicit Exports(const std::vector<std::string>& exports);
-  [[nodiscard]] bool empty() const noexcept { return exports_.empty(); }
+  // Of "FORMAT=FILE" or "FORMAT", which is standard output; opens all. `outputs`, `inputs`: what
+  // the command writes and reads besides. Throws InputError.
+  Exports(const std::vector<std::string>& exports, std::vector<std::string> outputs,
+          const std::vector<std::string>& inputs);
   // Throws InputError.
   void write(const nlohmann::ordered_json& results) const;
 

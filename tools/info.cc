@@ -313,9 +313,10 @@ std::function<int()> declare_info(CLI::App& app) {
   app.add_flag_callback(
       "--json", [options] { options->format = "json"; }, "as --format json");
   app.add_flag(
-      "--top{10}", options->top,
-      "instead of the report, the lines of Python that hold most at the peak (--top=N: N of "
-      "them), of a trace that was recorded with --sites");
+         "--top{10}", options->top,
+         "instead of the report, the lines of Python that hold most at the peak (--top=N: N of "
+         "them), of a trace that was recorded with --sites")
+      ->check(CLI::Range(1, 1000000).description("1 to 1000000"));
   app.add_flag(
       "--validate", options->validate,
       "decode every column, hold slots, key chunks and totals against what is live, and exit "

@@ -37,10 +37,11 @@ def read_document(path):
         raise InputError(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"{path}: not JSON: {error}") from error
-    if isinstance(document, dict) and "lifetimes_by_size" in document.get("summary", {}):
+    document = document if isinstance(document, dict) else {}
+    summary, kind = document.get("summary"), document.get("schema")
+    if isinstance(summary, dict) and "lifetimes_by_size" in summary:
         return document, pictures_of_summary
-    kind = document.get("schema") if isinstance(document, dict) else None
-    if kind not in PICTURES:
+    if not isinstance(kind, str) or kind not in PICTURES:
         raise InputError(f"{path}: not a result document: wanted \"schema\": \"pymemlab.results\", a comparison or "
                          "what info --json writes")
     if document.get("schema_version") != 1:
@@ -98,7 +99,7 @@ def draw_all(plt, pictures, folder, extension):
         print(path)
         written += 1
     if written == 0:
-        raise InputError("the document has no cells, so there is nothing to draw")
+        raise InputError("nothing to draw: the document has no cells, or the trace no freed blocks")
 
 
 def pyplot():

@@ -180,10 +180,10 @@ int run_replay(const ReplayOptions& options) {
   }
   const std::string started = utc_now();
   const std::optional<double> load = load_average();
-  DocumentFile output(options.output);
-  const Exports exports(options.exports);
   std::vector<std::string> paths = options.traces;
   if (paths.empty()) paths = shipped_traces();
+  const Exports exports(options.exports, {options.output}, paths);
+  DocumentFile output(options.output);
   std::vector<MeasuredTrace> traces;
   std::vector<nlohmann::ordered_json> summaries;
   for (const std::string& path : paths) {

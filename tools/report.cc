@@ -21,6 +21,7 @@ struct ReportOptions {
 };
 
 int run_report(const ReportOptions& options) {
+  refuse_same_places({options.output}, {options.results, options.advice});
   const NamedDocument results{.place = options.results, .document = read_results(options.results)};
   std::optional<NamedDocument> advice;
   if (!options.advice.empty()) advice = read_advice(options.advice);

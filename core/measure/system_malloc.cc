@@ -60,10 +60,12 @@ constexpr std::array<std::string_view, 13> kGlibcSettings = {"check",
 
 Variables glibc_variables(const Variables& settings) {
   for (const auto& [name, value] : settings) {
-    if (std::find(kGlibcSettings.begin(), kGlibcSettings.end(), name) != kGlibcSettings.end())
-      continue;
-    throw InputError("glibc has no malloc tunable \"{}\": there are {}", name,
-                     fmt::join(kGlibcSettings, ", "));
+    if (std::find(kGlibcSettings.begin(), kGlibcSettings.end(), name) == kGlibcSettings.end())
+      throw InputError("glibc has no malloc tunable \"{}\": there are {}", name,
+                       fmt::join(kGlibcSettings, ", "));
+    // glibc says nothing and takes its default.
+    if (value.empty() || value.find_first_not_of("0123456789") != value.npos)
+      throw InputError("glibc:{}={}: a number was wanted", name, value);
   }
   return {{"GLIBC_TUNABLES", joined(settings, "glibc.malloc.", "=", ":")}};
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdlib>
 
 #include "core/base/input_error.h"
@@ -17,7 +18,7 @@ FailureRule::FailureRule(const std::string& text) {
     const double percent = sign == part.npos ? 0 : std::strtod(part.c_str() + sign + 1, &rest);
     const bool known = figure == "time" || figure == "peak" || figure == "resident";
     if (!known || sign == part.npos || rest == part.c_str() + sign + 1 ||
-        std::string_view(rest) != "%") {
+        std::string_view(rest) != "%" || !std::isfinite(percent)) {
       throw InputError(
           "--fail-if {}: \"{}\" is no rule: time>+3%, peak>+5% or resident>+10% was wanted", text,
           part);

@@ -125,9 +125,9 @@ class BadInput(unittest.TestCase):
 
     def test_a_report_that_cannot_be_made_leaves_the_old_one_alone(self):
         old = self.file("old.html", b"precious")
-        for missing in ("gone.json", ""):
-            path = os.path.join(self.folder, missing)
+        for path in (os.path.join(self.folder, "gone.json"), self.folder):
             self.check_refused(path, "report", path, "-o", old)
+            self.check_refused(path, "compare", path)
         with open(old, "rb") as file:
             self.assertEqual(file.read(), b"precious")
         page = os.path.join(self.folder, "no-such-folder", "r.html")
@@ -135,6 +135,26 @@ class BadInput(unittest.TestCase):
         self.check_refused(self.folder, "report", self.results(), "-o", self.folder)
         if os.path.exists("/dev/full"):
             self.check_refused("/dev/full", "report", self.results(), "-o", "/dev/full")
+
+    def test_an_output_that_is_an_input_or_another_output_is_refused(self):
+        results, trace = self.results(), self.good
+        once = ["--rounds", "1", "--samples", "10", "-c", "pymalloc", "--allow-debug-build"]
+        before = open(results, "rb").read()
+        self.check_refused(results, "report", results, "-o", results)
+        self.check_refused(results, "compare", results, "--export", "csv=" + results)
+        self.check_refused(trace, "replay", trace, *once, "-o", trace)
+        self.check_refused("standard output", "replay", trace, *once, "-o", "-", "--export", "csv")
+        both = os.path.join(self.folder, "both.json")
+        self.check_refused(both, "replay", trace, *once, "-o", both, "--export", "csv=" + both)
+        self.assertFalse(os.path.exists(both))
+        self.assertEqual(open(results, "rb").read(), before)
+
+    def test_settings_and_limits_that_mean_nothing_are_refused(self):
+        results = self.results()
+        self.check_refused("tcache_count=abc", "replay", self.good, "--system-malloc", "glibc:tcache_count=abc")
+        for rule in ("", "peak>nan%", "peak>inf%"):
+            self.check_refused("--fail-if " + rule, "compare", results, results, "--fail-if", rule)
+        self.check_refused("--top", "info", "--top=0", self.good)
 
     def test_unknown_names_are_refused_with_those_there_are(self):
         for arguments, known in ((["replay", self.good, "-c", "jemallocish"], "pymalloc_debug"),
