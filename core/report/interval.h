@@ -11,7 +11,7 @@ namespace pymemlab {
 struct MedianInterval {
   double low;
   double high;
-  double coverage;  // exact, whatever the distribution
+  double coverage;  // exact for order statistics, nominal for a bootstrap
 };
 
 // With fewer, no interval of order statistics covers the median with 95 %.

@@ -19,8 +19,8 @@ namespace pymemlab {
 // From this many values on a bootstrap interval of the median keeps what it says.
 inline constexpr std::size_t kFewestForBootstrap = 20;
 
-// Of the median: by bootstrap (2 000 resamples, percentiles) from kFewestForBootstrap values on,
-// else of order statistics with its true coverage. Nothing for fewer than two values.
+// Of the median: by bootstrap (2 000 resamples, expanded percentiles) from kFewestForBootstrap
+// values on, else of order statistics with its true coverage. Nothing for fewer than two values.
 [[nodiscard]] std::optional<MedianInterval> interval_of_median(std::span<const double> values,
                                                                double coverage = 0.95);
 

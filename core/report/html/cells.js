@@ -1,7 +1,7 @@
 // The table of cells: one row a setting, sorted by any column, with a box that says what charts draw.
 
-// One row a column: its heading, the value it is sorted by, and what it shows. `best`: "least" marks
-// the smallest value.
+// One row a column: its heading, the value it is sorted by, and what it shows. `best`: the
+// smallest value is marked.
 const CELL_COLUMNS = [
   {
     title: "ns/event",

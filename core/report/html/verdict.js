@@ -29,9 +29,9 @@ function drawVerdict() {
     "p",
     { class: "muted fine" },
     "For what to set, where the memory goes and what keeps arenas mapped: ",
-    make("code", {}, `pymemlab advise --format json ${baseName(view.trace.document.path)} > advice.json`),
+    make("code", {}, `pymemlab advise --format json ${view.trace.document.path} > advice.json`),
     ", then ",
-    make("code", {}, "pymemlab report --advice advice.json"),
+    make("code", {}, "pymemlab report results.json --advice advice.json"),
     ".",
   );
   body.replaceChildren(own, hint);
