@@ -61,6 +61,15 @@ def heading(what, trace, cells):
     return f"{what}\n{name}: {events:,} events, CPython {', '.join(profiles)}"
 
 
+def title_above(figure, what, trace, cells):
+    """Of a figure of several panels, whose own titles tell them apart."""
+    figure.suptitle(heading(what, trace, cells), x=0.01, ha="left", fontsize=10)
+
+
+def with_footprints(cells):
+    return [cell for cell in cells if cell["memory"]]
+
+
 def legend_below(figure, all_axes, columns):
     """Under the figure, where no data is; each label once. savefig's tight box makes room."""
     entries = {}

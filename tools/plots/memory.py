@@ -1,6 +1,6 @@
 """Where the memory is: over the run, at its peak, by size class."""
 from plots.base import (BLACK, BLUE, GREEN, GREY, KIB, MIB, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, heading, labels_of,
-                        legend_below)
+                        legend_below, title_above, with_footprints)
 
 # Rows of the waterfall, from the bottom: column, legend, colour, hatch (so that grey prints differ too).
 COMPONENTS = (
@@ -18,7 +18,7 @@ COMPONENTS = (
 
 def draw_footprint(plt, trace, cells):
     """None if no cell has a footprint."""
-    cells = [cell for cell in cells if cell["memory"]]
+    cells = with_footprints(cells)
     if not cells:
         return None
     labels = labels_of(cells)
@@ -48,7 +48,7 @@ def draw_footprint(plt, trace, cells):
     panels[0].set_xlim(left=0)
     figure.supxlabel("allocated so far (MiB requested)", fontsize=10)
     figure.supylabel("memory (MiB)", fontsize=10)
-    figure.suptitle(heading("Footprint over the allocation clock", trace, cells), x=0.01, ha="left", fontsize=10)
+    title_above(figure, "Footprint over the allocation clock", trace, cells)
     legend_below(figure, panels[: len(cells)], columns=4)
     return figure
 
@@ -60,7 +60,7 @@ def ink_on(colour):
 
 def draw_waterfall(plt, trace, cells):
     """None if no cell has a footprint."""
-    cells = [cell for cell in cells if cell["memory"]]
+    cells = with_footprints(cells)
     if not cells:
         return None
     labels = labels_of(cells)
@@ -119,6 +119,6 @@ def draw_classes(plt, trace, cells):
         lower.set_xlabel("block size (bytes)")
     grid[0][0].set_ylabel("blocks in pools (KiB)")
     grid[1][0].set_ylabel("live blocks (%)")
-    figure.suptitle(heading("Size classes when most is mapped", trace, cells), x=0.01, ha="left", fontsize=10)
+    title_above(figure, "Size classes when most is mapped", trace, cells)
     legend_below(figure, grid.flat, columns=3)
     return figure

@@ -1,5 +1,6 @@
 """What it takes in time: rounds, single calls, cells beside their baseline, time against memory."""
-from plots.base import BLACK, BLUE, GREEN, GREY, MIB, ORANGE, PURPLE, SKY, VERMILLION, heading, labels_of, legend_below
+from plots.base import (BLACK, BLUE, GREEN, GREY, MIB, ORANGE, PURPLE, SKY, VERMILLION, heading, labels_of, legend_below,
+                        title_above)
 
 
 def draw_time(plt, trace, cells):
@@ -53,7 +54,7 @@ def draw_latency(plt, trace, cells):
         axes.set_title(kind)
         axes.set_xlabel("nanoseconds, the timer's own included")
     grid[0][0].set_ylabel("share of calls that took longer")
-    figure.suptitle(heading("Latency of single calls", trace, cells), x=0.01, ha="left", fontsize=10)
+    title_above(figure, "Latency of single calls", trace, cells)
     legend_below(figure, grid[0], columns=4)
     return figure
 
