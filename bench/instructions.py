@@ -2,15 +2,14 @@
 """Instructions an event takes in the replay loop, counted by callgrind: with a target that does
 nothing, with the model, and with the real pymalloc of every libpython on the machine and its malloc.
 
-    bench/instructions.py build/release/bench/replay_bench traces/*.pmtrace
+    bench/instructions.py build/release traces/*.pmtrace
 
-Prints for every version the instructions an event, net of the empty loop, of the real one, of
-the model with that version's profile, their ratio, and what the real one takes as under
-PYTHONMALLOC=malloc; and where the newest model's go. Needs valgrind.
+Prints for every libpython that `pymemlab replay --list` names the instructions an event, net of
+the empty loop, of the real one, of the model with that version's profile, their ratio, and what
+the real one takes as under PYTHONMALLOC=malloc; and where the newest model's go. Needs valgrind.
 A trace takes some minutes.
 """
 import csv
-import glob
 import io
 import os
 import re
@@ -18,16 +17,8 @@ import subprocess
 import sys
 import tempfile
 
-
-def libpythons():
-    roots = [os.path.expanduser("~/.pyenv/versions/*/lib"), "/usr/lib/*-linux-gnu", "/usr/local/lib"]
-    found = {}
-    for root in roots:
-        for path in glob.glob(os.path.join(root, "libpython3.*.so.1.0")):
-            version = re.search(r"(\d+\.\d+\.\d+)/lib", path)
-            name = version.group(1) if version else os.path.basename(path)[9:-7] + " (system)"
-            found[name] = path
-    return sorted(found.items(), key=lambda row: [int(n) for n in re.findall(r"\d+", row[0])])
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "tools"))
+from programs import targets  # noqa: E402
 
 
 def series(version):
@@ -75,17 +66,19 @@ def functions(profile, events):
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    bench, traces = sys.argv[1], sys.argv[2:]
+    build, traces = sys.argv[1], sys.argv[2:]
+    bench = os.path.join(build, "bench", "replay_bench")
+    libpythons = targets(os.path.join(build, "pymemlab"), "libpython")
     for trace in traces:
         empty, _, _ = count(bench, trace, "null")
         print("%s: empty loop %.1f" % (os.path.basename(trace), empty))
         print("  %-14s %6s %6s %6s %6s" % ("", "real", "model", "ratio", "malloc"))
-        for name, library in libpythons():
+        for library, version in libpythons:
             real = count(bench, trace, "libpython", library)[0] - empty
-            model, profile, events = count(bench, trace, "pymalloc", None, series(name))
+            model, profile, events = count(bench, trace, "pymalloc", None, series(version))
             model -= empty
             malloc = count(bench, trace, "libpython_malloc", library)[0] - empty
-            print("  %-14s %6.1f %6.1f %6.2f %6.1f" % (name, real, model, model / real, malloc))
+            print("  %-14s %6.1f %6.1f %6.2f %6.1f" % (version, real, model, model / real, malloc))
         print("  where the model's are, the loop's own included:")
         for instructions, name in functions(profile, events)[:14]:
             print("    %6.2f %s" % (instructions, name))

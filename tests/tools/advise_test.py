@@ -9,6 +9,8 @@ import sys
 import tempfile
 import unittest
 
+from programs import peak_resident_bytes
+
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PYMEMLAB = os.environ["PYMEMLAB"]
 PINNED = os.environ.get("PYMEMLAB_PINNED_TRACE")
@@ -37,16 +39,6 @@ def python3():
         if candidate and os.path.exists(candidate):
             return candidate
     return None
-
-
-def peak_resident_bytes(command, lines):
-    """The kernel's maximum for a run of the command with these lines in its environment."""
-    environment = dict(os.environ, **dict(line.split("=", 1) for line in lines))
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return usage.ru_maxrss * 1024
 
 
 class Advise(unittest.TestCase):
@@ -107,7 +99,7 @@ class Advise(unittest.TestCase):
     def keeps_its_word(self, advice, command, title):
         """Every setting whose predicted difference is clear changes the real peak in that direction."""
         default = advice["default"]["peak_resident_bytes"]
-        really = peak_resident_bytes(command, [])
+        really = peak_resident_bytes(command)
         settings = [(["PYTHONMALLOC=malloc"], advice["malloc"])]
         settings += [(other["environment"], other) for other in advice["others"]]
         print(f"\n{title}: {advice['choice']} {' '.join(advice['environment'])}", file=sys.stderr)

@@ -5,10 +5,11 @@ Runs the program named by the environment variable PYMEMLAB.
 """
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
+
+import programs
 
 PYMEMLAB = os.environ["PYMEMLAB"]
 READERS = {
@@ -22,8 +23,7 @@ READERS = {
 
 
 def run(*arguments):
-    return subprocess.run([PYMEMLAB, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True, timeout=120)
+    return programs.run(PYMEMLAB, *arguments, timeout=120)
 
 
 class BadInput(unittest.TestCase):

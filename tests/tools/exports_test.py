@@ -3,30 +3,23 @@
 Google Benchmark's compare.py runs on them for real, and so does pyperf where an interpreter has it.
 """
 import csv
-import glob
 import json
 import os
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import unittest
+
+from programs import run, targets
 
 PYMEMLAB = os.environ["PYMEMLAB"]
 COMPARE = "/usr/share/benchmark/compare.py"  # of Debian's libbenchmark-tools
 
 
-def run(*words):
-    return subprocess.run(words, capture_output=True, text=True, check=False)
-
-
 def python_with(module):
     """An interpreter of this machine that can import `module`, or None."""
-    candidates = [sys.executable, shutil.which("python3"), "/usr/bin/python3"]
-    candidates += glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin/python3"))
-    for python in filter(None, candidates):
-        if os.path.exists(python) and run(python, "-c", "import " + module).returncode == 0:
+    for python in (sys.executable, *(path for path, _ in targets(PYMEMLAB, "python"))):
+        if run(python, "-c", "import " + module).returncode == 0:
             return python
     return None
 

@@ -7,20 +7,11 @@ import sys
 import tempfile
 import unittest
 
+from programs import peak_resident_bytes
+
 PYMEMLAB = os.environ.get("PYMEMLAB", "pymemlab")
 MOST_BYTES = 64 << 20
 MOST_GROWTH_BYTES = 8 << 20
-
-
-def peak_bytes(*arguments):
-    """The most memory that the command had resident."""
-    with open(os.devnull, "wb") as nowhere:
-        process = subprocess.Popen([PYMEMLAB, *arguments], stdout=nowhere)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
-    if status != 0:
-        raise AssertionError(f"pymemlab {' '.join(arguments)} ended with {status}")
-    return usage.ru_maxrss * 1024
 
 
 class Memory(unittest.TestCase):
@@ -36,8 +27,9 @@ class Memory(unittest.TestCase):
         return os.path.join(self.path, name + ".pmtrace")
 
     def expect_bounded(self, *arguments):
-        short = peak_bytes(*(self.trace("short") if word == "TRACE" else word for word in arguments))
-        long = peak_bytes(*(self.trace("long") if word == "TRACE" else word for word in arguments))
+        short, long = (
+            peak_resident_bytes([PYMEMLAB, *(self.trace(name) if word == "TRACE" else word for word in arguments)])
+            for name in ("short", "long"))
         self.assertLess(long, MOST_BYTES, arguments)
         self.assertLess(long, short + MOST_GROWTH_BYTES, arguments)
 

@@ -2,10 +2,11 @@
 in it left over, and older profiles refusing the name in their own words."""
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
+
+from programs import run
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PYMEMLAB = os.environ["PYMEMLAB"]
@@ -13,12 +14,7 @@ TRACE = os.path.join(ROOT, "traces", "expression_compiler.pmtrace")
 
 
 def replay(output, *options):
-    return subprocess.run(
-        [PYMEMLAB, "replay", TRACE, "--rounds", "1", "--samples", "50", "--allow-debug-build", "-o", output, *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run(PYMEMLAB, "replay", TRACE, "--rounds", "1", "--samples", "50", "--allow-debug-build", "-o", output, *options)
 
 
 class Mimalloc(unittest.TestCase):
@@ -31,7 +27,7 @@ class Mimalloc(unittest.TestCase):
         done = replay(self.output, "-c", "pymalloc,mimalloc,mimalloc_debug", "--profile", "3.13")
         self.assertEqual(done.returncode, 0, done.stderr)
         validator = os.path.join(ROOT, "tests", "results", "validate.py")
-        valid = subprocess.run([sys.executable, validator, self.output], capture_output=True, text=True, check=False)
+        valid = run(sys.executable, validator, self.output)
         self.assertEqual(valid.returncode, 0, valid.stdout)
         with open(self.output, encoding="utf-8") as file:
             cells = {cell["configuration"]: cell for cell in json.load(file)["cells"]}

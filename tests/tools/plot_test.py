@@ -3,7 +3,6 @@ import copy
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -13,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PLOT = os.path.join(HERE, "..", "..", "tools", "plot.py")
 sys.path.insert(0, os.path.join(HERE, "..", "results"))
 import example  # noqa: E402
+from programs import run  # noqa: E402
 
 GOOD = example.document()
 
@@ -30,8 +30,7 @@ class Plot(unittest.TestCase):
         return self.run_plot(path, *arguments)
 
     def run_plot(self, path, *arguments):
-        command = [sys.executable, PLOT, path, "-o", os.path.join(self.folder, "plots"), *arguments]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        return run(sys.executable, PLOT, path, "-o", os.path.join(self.folder, "plots"), *arguments)
 
     def assert_refused(self, done, words):
         self.assertEqual(done.returncode, 2, done.stderr)

@@ -1,19 +1,19 @@
 """Which cells `pymemlab replay` makes of its lists, what it leaves out and why, and what --list shows."""
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "results"))
+import programs
 import validate
 
 PYMEMLAB = os.environ["PYMEMLAB"]
 
 
 def run(*words):
-    return subprocess.run([PYMEMLAB, *words], capture_output=True, text=True, check=False)
+    return programs.run(PYMEMLAB, *words)
 
 
 class Cells(unittest.TestCase):

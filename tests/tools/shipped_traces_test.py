@@ -3,19 +3,16 @@ little unexplained, the same memory figures again, and every placement where the
 import glob
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
+
+from programs import run
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PYMEMLAB = os.environ["PYMEMLAB"]
 TRACES = sorted(glob.glob(os.path.join(ROOT, "traces", "*.pmtrace")))
 CONFIGURATIONS = ["pymalloc", "pymalloc_debug", "malloc", "malloc_debug"]
-
-
-def run(*command):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=600)
 
 
 def replay(trace, folder):
