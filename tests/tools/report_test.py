@@ -298,6 +298,27 @@ class Report(unittest.TestCase):
         self.assertIn(HOSTILE, self.browser.text("#run-body"))
         self.assertEqual(self.browser.all("img"), [])
 
+    def test_the_operations_of_the_latency_are_those_of_the_trace_that_is_shown(self):
+        document = full_document()
+        document["traces"].append({**document["traces"][0], "id": "t1", "path": "second.pmtrace"})
+        other = copy.deepcopy(document["cells"][0])
+        other["trace"] = "t1"
+        other["latency"]["kinds"] = [{**other["latency"]["kinds"][0], "kind": kind} for kind in ("calloc", "free")]
+        document["cells"].append(other)
+
+        def switch():
+            labels = self.browser.all("#latency-kind label")
+            return [(label.text, label.find_element("tag name", "input").is_selected()) for label in labels]
+
+        self.open(self.report(document, "operations"))
+        self.browser.all("#latency-kind label")[1].click()
+        self.assertEqual(switch(), [("malloc", False), ("free", True)])
+        self.browser.one("#trace").send_keys(Keys.ARROW_DOWN)
+        self.assertEqual(switch(), [("calloc", False), ("free", True)])
+        self.browser.all("#latency-kind label")[0].click()
+        self.browser.one("#trace").send_keys(Keys.ARROW_UP)
+        self.assertEqual(switch(), [("malloc", True), ("free", False)])
+
     def test_a_document_with_gaps_and_two_traces_is_shown(self):
         document = full_document()
         document["traces"].append({**document["traces"][0], "id": "t1", "path": "second.pmtrace"})

@@ -150,10 +150,9 @@ function drawArenas() {
   const cells = view.trace.cells.filter((cell) => cell.hasArenaMap);
   byId("arenas").hidden = cells.length === 0;
   if (cells.length === 0) return;
-  const before = arenas.moment;
-  const same = arenas.cell;
-  cellChoice("arenas-cell", cells, showCell);
-  if (same === arenas.cell) showMoment(before);
+  const { cell: cellBefore, moment } = arenas;
+  showCell(cellChoice("arenas-cell", cells, drawArenas));
+  if (arenas.cell === cellBefore) showMoment(moment);
 }
 
 function startArenas() {
@@ -164,6 +163,7 @@ function startArenas() {
       { value: "occupancy", text: "Occupancy" },
       { value: "class", text: "Size class" },
     ],
+    arenas.mode,
     (mode) => {
       arenas.mode = mode;
       drawLegend();

@@ -76,12 +76,10 @@ function classesNote(rows) {
 function drawClasses() {
   const cells = classedCells();
   byId("classes").hidden = cells.length === 0;
-  classes.cell = null;
-  cellChoice("classes-cell", cells, (cell) => {
-    classes.cell = cell;
-    byId("classes-note").textContent = classesNote(cell.memory.size_classes_at_peak);
-    classes.chart.draw();
-  });
+  classes.cell = cellChoice("classes-cell", cells, drawClasses);
+  if (classes.cell === null) return;
+  byId("classes-note").textContent = classesNote(classes.cell.memory.size_classes_at_peak);
+  classes.chart.draw();
 }
 
 function startClasses() {

@@ -224,12 +224,7 @@ function drawFootprint() {
   const cells = measuredCells();
   byId("footprint").hidden = view.trace.cells.every((cell) => cell.memory === null);
   byId("footprint-cell-choice").hidden = footprint.mode !== "parts";
-  if (!cells.includes(footprint.cell)) footprint.cell = cells[0] ?? null;
-  cellChoice("footprint-cell", cells, (cell) => (footprint.cell = cell));
-  byId("footprint-cell").onchange = () => {
-    footprint.cell = cells[byId("footprint-cell").selectedIndex];
-    drawFootprint();
-  };
+  footprint.cell = cellChoice("footprint-cell", cells, drawFootprint);
   if (cells.length > 0 && (footprint.clock === null || footprint.clock > lastClock(cells)))
     footprint.clock = cells[0].memory.peak[footprint.axis];
   footprint.chart.draw();
@@ -308,6 +303,7 @@ function startFootprint() {
       { value: "resident_bytes", text: "Resident" },
       { value: "parts", text: "Parts" },
     ],
+    footprint.mode,
     (mode) => {
       footprint.mode = mode;
       drawFootprint();

@@ -1,6 +1,6 @@
 // Latency of single calls: for each operation the share of calls that took longer than so much.
 
-const latency = { kind: null, chart: null };
+const latency = { kind: null, kinds: [], chart: null };
 const QUANTILES = [
   ["p50", "p50_ns"],
   ["p90", "p90_ns"],
@@ -109,20 +109,25 @@ function drawLatency() {
   byId("latency").hidden = cells.length === 0;
   if (cells.length === 0) return;
   const kinds = [...new Set(cells.flatMap((cell) => cell.document.latency.kinds.map((row) => row.kind)))];
-  if (!kinds.includes(latency.kind)) {
-    [latency.kind] = kinds;
-    choice(
-      "latency-kind",
-      "Operation",
-      kinds.map((kind) => ({ value: kind, text: kind })),
-      (kind) => {
-        latency.kind = kind;
-        drawLatency();
-      },
-    );
-  }
+  if (!kinds.includes(latency.kind)) [latency.kind] = kinds;
+  // A switch of the same operations stays: who chooses with the keyboard is in it.
+  if (kinds.join() !== latency.kinds.join()) offerKinds(kinds);
   latency.chart.draw();
   latencyTable(cells);
+}
+
+function offerKinds(kinds) {
+  latency.kinds = kinds;
+  choice(
+    "latency-kind",
+    "Operation",
+    kinds.map((kind) => ({ value: kind, text: kind })),
+    latency.kind,
+    (kind) => {
+      latency.kind = kind;
+      drawLatency();
+    },
+  );
 }
 
 function startLatency() {

@@ -1,7 +1,6 @@
 "use strict";
 // Figures as text, and elements. Whatever comes from the document goes in as text, never as markup.
 
-const MIB = 1 << 20;
 const MINUS = "\u2212";
 const NONE = "\u2013";
 
@@ -42,18 +41,15 @@ function plural(number, one, many) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
+const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+
 // 1234567 → "1.18 MiB": three digits that count.
 function bytes(number) {
   if (!isNumber(number)) return NONE;
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  let value = Math.abs(number);
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    ++unit;
-  }
+  const { unit, divisor } = byteScale(Math.abs(number));
+  const value = Math.abs(number) / divisor;
   const sign = number < 0 ? MINUS : "";
-  return `${sign}${unit === 0 ? count(value) : threeDigits(value)} ${units[unit]}`;
+  return `${sign}${divisor === 1 ? count(value) : threeDigits(value)} ${unit}`;
 }
 
 function threeDigits(value) {
@@ -61,11 +57,10 @@ function threeDigits(value) {
   return value.toFixed(digits);
 }
 
-// For the axis of a chart whose largest value is `most`: one unit for all labels.
+// The unit in which `most` is at least 1, as for the axis of a chart: one unit for all labels.
 function byteScale(most) {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  const unit = most < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(most) / 10));
-  return { unit: units[unit], divisor: 1024 ** unit };
+  const unit = most < 1024 ? 0 : Math.min(BYTE_UNITS.length - 1, Math.floor(Math.log2(most) / 10));
+  return { unit: BYTE_UNITS[unit], divisor: 1024 ** unit };
 }
 
 function nanoseconds(number) {
@@ -84,15 +79,15 @@ function baseName(path) {
   return String(path).replace(/\/+$/, "").replace(/^.*\//, "");
 }
 
-// Radio buttons that look like one switch. Calls `changed` with the value chosen.
-function choice(id, label, values, changed) {
+// Radio buttons that look like one switch, `chosen` pressed. Calls `changed` with what is then chosen.
+function choice(id, label, values, chosen, changed) {
   const group = make("span", { class: "choice", role: "radiogroup", "aria-label": label });
-  values.forEach(({ value, text }, i) => {
+  values.forEach(({ value, text }) => {
     const input = make("input", {
       type: "radio",
       name: id,
       value,
-      checked: i === 0,
+      checked: value === chosen,
       onchange: () => changed(value),
     });
     group.append(make("label", {}, input, make("span", {}, text)));
@@ -100,12 +95,13 @@ function choice(id, label, values, changed) {
   byId(id).replaceChildren(group);
 }
 
-// Fills a select element with cells and calls `changed` with the one chosen, now and later.
+// Fills a select element with cells, keeps what was chosen if it can, and returns that; null if there are none.
+// Calls `changed` when another one is chosen.
 function cellChoice(id, cells, changed) {
   const select = byId(id);
   const before = select.value;
   select.replaceChildren(...cells.map((cell) => make("option", { value: String(cell.index) }, cell.name)));
   if (cells.some((cell) => String(cell.index) === before)) select.value = before;
-  select.onchange = () => changed(cells[select.selectedIndex]);
-  if (cells.length > 0) changed(cells[select.selectedIndex]);
+  select.onchange = changed;
+  return cells[select.selectedIndex] ?? null;
 }
