@@ -61,6 +61,19 @@ Target real_target(const std::string& name, const RunOptions& options) {
           .offers_mimalloc = profile.knows_mimalloc && offers_mimalloc(name, options)};
 }
 
+// A library that cannot be preloaded, and a setting that it drops, would be measured in silence.
+SystemMalloc system_malloc(const std::string& text, const RunOptions& options) {
+  if (text.starts_with(fmt::format("{}:", kAll)))
+    throw InputError("--system-malloc {}: settings are one allocator's; name it instead of all",
+                     text);
+  SystemMalloc malloc = system_malloc_called(text);
+  if (malloc.environment.empty() && malloc.library != malloc.name) return malloc;
+  const Probe answer = probe("model", outspoken(malloc), "malloc", options);
+  if (const auto why = refused_setting(malloc, answer.said))
+    throw InputError("--system-malloc {}: {}", text, *why);
+  return malloc;
+}
+
 // "libpython:all" and "python:3.11.7" name interpreters that are looked for; paths name themselves.
 std::vector<std::string> target_names(const std::string& text) {
   const TargetName target = target_named(text);
@@ -127,7 +140,7 @@ class Planner {
   void find_mallocs() {
     for (const std::string& text : axes_.system_mallocs) {
       if (text != kAll) {
-        mallocs_.push_back(system_malloc_called(text));
+        mallocs_.push_back(system_malloc(text, options_));
         continue;
       }
       for (const KnownMalloc& known : known_mallocs()) {

@@ -131,7 +131,10 @@ Round::Round(const MeasuredTrace* trace, const DecodedTrace* decoded, const Cell
       options_(options),
       target_(target_named(cell.target)),
       channel_(WorkerChannel::create(job)) {
-  if (trace == nullptr) return;
+  if (trace == nullptr) {
+    said_ = MemoryFile::create("pymemlab-said", 0);
+    return;
+  }
   std::size_t k = 0;
   for (const RecordedArena& arena : trace->plan.arenas) {
     if (arena.bytes == cell.geometry.arena_bytes && k < channel_.recorded_bases().size()) {
@@ -182,6 +185,7 @@ ChildProcess Round::start() const {
   child.fixed_addresses = !is_timed(channel_.job().pass);
   if (is_timed(channel_.job().pass)) child.cpu = options_.cpu;
   child.memory_descriptor = channel_.descriptor();
+  if (said_) child.error_descriptor = said_->descriptor();
   return ChildProcess::start(child);
 }
 
@@ -221,7 +225,8 @@ void Round::expect(ChildProcess& worker, std::optional<char> answer, char wanted
         "libpython:PATH with its shared library may work",
         name());
   }
-  throw InputError("{}: the worker {} during the replay", name(), end.empty() ? "ended" : end);
+  throw InputError("{}: the worker {} {}", name(), end.empty() ? "ended" : end,
+                   trace_ == nullptr ? "when it started" : "during the replay");
 }
 
 // A library that the loader could not preload is left out without a word.
@@ -339,12 +344,20 @@ Probe probe(const std::string& target, const SystemMalloc& system_malloc,
   job.profile = ShortName(profiles().back().name);
   job.geometry = profiles().back().geometry;
   Round round(nullptr, nullptr, cell, options, job);
-  const WorkerResult& result = round.run().result();
+  try {
+    round.run();
+  } catch (const InputError& error) {
+    const std::string said = round.said();
+    if (said.empty()) throw;
+    throw InputError("{}; it said: {}", error.what(), said.substr(0, said.find('\n')));
+  }
+  const WorkerResult& result = round.result();
   return {.target_version = std::string(result.target_version.view()),
           .alignment = result.alignment,
           .malloc = {.name = std::string(result.malloc_name.view()),
                      .version = std::string(result.malloc_version.view()),
-                     .path = std::string(result.malloc_path.view())}};
+                     .path = std::string(result.malloc_path.view())},
+          .said = round.said()};
 }
 
 }  // namespace pymemlab

@@ -27,6 +27,10 @@ class Round {
   // Pass::time.
   const WorkerChannel& run_repeatedly(std::uint64_t repeats,
                                       const std::function<void(const TimedReplay&)>& replayed);
+  // REQUIRES: it ran.
+  [[nodiscard]] const WorkerResult& result() const { return channel_.result(); }
+  // What the worker of a probe wrote to standard error; that of any other pass is ours.
+  [[nodiscard]] std::string said() const { return said_ ? said_->text() : ""; }
 
  private:
   [[nodiscard]] ChildProcess start() const;
@@ -42,6 +46,7 @@ class Round {
   const RunOptions& options_;
   TargetName target_;
   WorkerChannel channel_;
+  std::optional<MemoryFile> said_;
 };
 
 // A timed replay of the trace against a target that does nothing.

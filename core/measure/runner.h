@@ -42,6 +42,7 @@ struct Probe {
   std::string target_version;  // of a real CPython
   std::size_t alignment = 0;   // and the spacing of its size classes
   MallocIdentity malloc;
+  std::string said;  // on standard error
 };
 // Throws InputError in one sentence where there is no such thing, or it cannot be driven.
 [[nodiscard]] Probe probe(const std::string& target, const SystemMalloc& system_malloc,

@@ -10,8 +10,10 @@
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <span>
 
 #include "core/base/input_error.h"
+#include "core/os/file.h"
 
 namespace pymemlab {
 namespace {
@@ -28,6 +30,10 @@ Function* symbol(const char* name) noexcept {
 
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 
@@ -83,6 +89,55 @@ Variables prefixed(const char* prefix, const Variables& settings) {
 Variables mimalloc_variables(const Variables& settings) { return prefixed("MIMALLOC_", settings); }
 Variables tcmalloc_variables(const Variables& settings) { return prefixed("TCMALLOC_", settings); }
 
+// The line of what was said that has `words` in it, and those indented below it.
+std::optional<std::string> line_with(std::string_view words, std::string_view said) {
+  std::string found;
+  while (!said.empty()) {
+    const std::size_t end = std::min(said.find('\n'), said.size());
+    const std::string_view line = said.substr(0, end);
+    said.remove_prefix(std::min(end + 1, said.size()));
+    const std::size_t indent = line.find_first_not_of(' ');
+    if (!found.empty() && (indent == 0 || indent == line.npos)) break;
+    if (!found.empty()) {
+      found += line.substr(indent - 1);
+    } else if (line.find(words) != line.npos) {
+      found = line;
+    }
+  }
+  return found.empty() ? std::nullopt : std::optional(found);
+}
+
+using Refused = std::optional<std::string>;
+Refused glibc_refused(const SystemMalloc&, std::string_view) { return std::nullopt; }
+Refused jemalloc_refused(const SystemMalloc&, std::string_view said) {
+  return line_with("<jemalloc>: Invalid conf", said);
+}
+Refused scudo_refused(const SystemMalloc&, std::string_view said) {
+  return line_with("Scudo WARNING: found", said);
+}
+// It lists the options that it has, and complains of values alone.
+Refused mimalloc_refused(const SystemMalloc& malloc, std::string_view said) {
+  if (said.find("mimalloc: option '") == said.npos) return std::nullopt;
+  for (const auto& [variable, value] : malloc.environment) {
+    const std::string name = lower(variable.substr(std::string_view("MIMALLOC_").size()));
+    const bool known = said.find(fmt::format("option '{}'", name)) != said.npos ||
+                       said.find(fmt::format("\"mimalloc_{}\" is deprecated", name)) != said.npos;
+    if (!known) return fmt::format("this mimalloc has no option \"{}\"", name);
+  }
+  return line_with("has an invalid value", said);
+}
+// It never says a word; the variables that it reads stand in its code.
+Refused tcmalloc_refused(const SystemMalloc& malloc, std::string_view) {
+  File library = File::open_to_read(malloc.library);
+  std::string code(library.size().value_or(0), '\0');
+  code.resize(library.read(std::as_writable_bytes(std::span(code))));
+  for (const auto& [variable, value] : malloc.environment) {
+    if (code.find(variable + '\0') == code.npos)
+      return fmt::format("this tcmalloc reads no variable {}", variable);
+  }
+  return std::nullopt;
+}
+
 std::string glibc_version() { return ::gnu_get_libc_version(); }
 std::string jemalloc_version() {
   const auto ask = symbol<int(const char*, void*, std::size_t*, void*, std::size_t)>("mallctl");
@@ -123,34 +178,39 @@ struct Row {
   const char* own_symbol;                 // that only this allocator exports
   std::string (*version)();
   Variables (*variables)(const Variables& settings);
+  Refused (*refused)(const SystemMalloc& malloc, std::string_view said);
 };
 constexpr std::array kRows = {
-    Row{"glibc", "libc6", {}, nullptr, glibc_version, glibc_variables},
+    Row{"glibc", "libc6", {}, nullptr, glibc_version, glibc_variables, glibc_refused},
     Row{"jemalloc",
         "libjemalloc2",
         {"libjemalloc.so.2"},
         "mallctl",
         jemalloc_version,
-        jemalloc_variables},
+        jemalloc_variables,
+        jemalloc_refused},
     Row{"mimalloc",
         "libmimalloc2.0",
         {"libmimalloc.so.2"},
         "mi_version",
         mimalloc_version,
-        mimalloc_variables},
+        mimalloc_variables,
+        mimalloc_refused},
     Row{"tcmalloc",
         "libtcmalloc-minimal4",
         {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"},
         "tc_version",
         tcmalloc_version,
-        tcmalloc_variables},
+        tcmalloc_variables,
+        tcmalloc_refused},
     Row{"scudo",
         "libclang-rt-14-dev",
         {"libclang_rt.scudo_standalone-x86_64.so", "libclang_rt.scudo_standalone.so",
          "libclang_rt.scudo_standalone-aarch64.so"},
         "__scudo_print_stats",
         scudo_version,
-        scudo_variables},
+        scudo_variables,
+        scudo_refused},
 };
 
 const Row* row_called(std::string_view name) noexcept {
@@ -211,7 +271,7 @@ std::optional<std::string> find_library(const Row& row) {
 // "tcache_count=0:arena_max=1".
 Variables settings_of(std::string_view allocator, std::string_view text) {
   Variables settings;
-  while (!text.empty()) {
+  do {
     const std::size_t end = std::min(text.find(':'), text.size());
     const std::string_view setting = text.substr(0, end);
     const std::size_t equals = setting.find('=');
@@ -221,7 +281,7 @@ Variables settings_of(std::string_view allocator, std::string_view text) {
     }
     settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
     text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  } while (!text.empty());
   return settings;
 }
 
@@ -258,6 +318,16 @@ SystemMalloc system_malloc_called(const std::string& text) {
   return {.name = text,
           .library = *library,
           .environment = settings.empty() ? Variables() : row->variables(settings)};
+}
+
+SystemMalloc outspoken(SystemMalloc malloc) {
+  if (malloc.allocator() == "mimalloc") malloc.environment.emplace_back("MIMALLOC_VERBOSE", "1");
+  return malloc;
+}
+
+std::optional<std::string> refused_setting(const SystemMalloc& malloc, std::string_view said) {
+  const Row* row = malloc.environment.empty() ? nullptr : row_called(malloc.allocator());
+  return row == nullptr ? std::nullopt : row->refused(malloc, said);
 }
 
 std::vector<KnownMalloc> known_mallocs() {

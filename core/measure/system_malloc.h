@@ -5,7 +5,8 @@
 //   jemalloc                           jemalloc:dirty_decay_ms=0
 //   /opt/lib/libsome_malloc.so.1       a library of the user's own
 //
-// What stands behind the colon goes to the allocator in the way it takes its settings.
+// What stands behind the colon goes to the allocator in the way it takes its settings. What it does
+// not take it says when it starts, if at all: of values that mean nothing tcmalloc never does.
 #pragma once
 
 #include <optional>
@@ -30,6 +31,13 @@ struct SystemMalloc {
 // Throws InputError for a name that is unknown, or whose library this machine does not have (the
 // message names the package that has it), or for settings that the allocator would not take.
 [[nodiscard]] SystemMalloc system_malloc_called(const std::string& text);
+
+// The same, set to say on standard error what it makes of its settings.
+[[nodiscard]] SystemMalloc outspoken(SystemMalloc malloc);
+// Why one of its settings does not hold, to judge by what it then said when it started; nothing if
+// they all do, as far as it tells.
+[[nodiscard]] std::optional<std::string> refused_setting(const SystemMalloc& malloc,
+                                                         std::string_view said);
 
 // A row of the table and what there is of it here.
 struct KnownMalloc {

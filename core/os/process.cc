@@ -74,11 +74,14 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 [[noreturn]] void run_child(const ChildOptions& options, char* const* argv, char* const* envp,
                             int channel, int failure) noexcept {
   constexpr int kOutOfTheWay = 16;
-  const int memory = options.memory_descriptor < 0
-                         ? -1
-                         : ::fcntl(options.memory_descriptor, F_DUPFD_CLOEXEC, kOutOfTheWay);
-  const int channel_copy = ::fcntl(channel, F_DUPFD_CLOEXEC, kOutOfTheWay);
-  const int failure_copy = ::fcntl(failure, F_DUPFD_CLOEXEC, kOutOfTheWay);
+  const auto moved = [](int descriptor) {
+    return descriptor < 0 ? -1 : ::fcntl(descriptor, F_DUPFD_CLOEXEC, kOutOfTheWay);
+  };
+  const int memory = moved(options.memory_descriptor);
+  const int error = moved(options.error_descriptor);
+  const int channel_copy = moved(channel);
+  const int failure_copy = moved(failure);
+  become(error, STDERR_FILENO);
   become(memory, ChildProcess::kMemory);
   become(channel_copy, ChildProcess::kChannel);
   if (options.fixed_addresses) {
@@ -93,8 +96,8 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
     static_cast<void>(::sched_setaffinity(0, sizeof cpus, &cpus));
   }
   ::execve(argv[0], argv, envp);
-  const int error = errno;
-  static_cast<void>(!::write(failure_copy, &error, sizeof error));
+  const int why = errno;
+  static_cast<void>(!::write(failure_copy, &why, sizeof why));
   ::_exit(127);
 }
 
@@ -128,6 +131,12 @@ std::size_t MemoryFile::bytes() const {
     throw InputError("descriptor {} holds no shared memory: {}", descriptor_, std::strerror(errno));
   }
   return static_cast<std::size_t>(status.st_size);
+}
+std::string MemoryFile::text() const {
+  std::string text(bytes(), '\0');
+  const ssize_t read = ::pread(descriptor_, text.data(), text.size(), 0);
+  text.resize(read < 0 ? 0 : static_cast<std::size_t>(read));
+  return text;
 }
 MemoryFile::~MemoryFile() { close_if_open(descriptor_); }
 

@@ -23,6 +23,8 @@ class MemoryFile {
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
   // Throws InputError if the descriptor is no file.
   [[nodiscard]] std::size_t bytes() const;
+  // What it holds.
+  [[nodiscard]] std::string text() const;
 
  private:
   explicit MemoryFile(int descriptor) noexcept : descriptor_(descriptor) {}
@@ -35,6 +37,7 @@ struct ChildOptions {
   bool fixed_addresses = false;        // without address-space randomisation, if the kernel agrees
   std::optional<unsigned> cpu = {};    // bound to this processor, if the kernel agrees
   int memory_descriptor = -1;          // becomes the child's kMemory
+  int error_descriptor = -1;           // becomes its standard error, if there is one
   // Variables set in the child besides this process's own; an empty value takes one away.
   std::vector<std::pair<std::string, std::string>> environment = {};
 };

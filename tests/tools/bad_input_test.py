@@ -5,6 +5,7 @@ Runs the program named by the environment variable PYMEMLAB.
 """
 import json
 import os
+import re
 import sys
 import tempfile
 import unittest
@@ -34,8 +35,7 @@ class BadInput(unittest.TestCase):
         cls.good = os.path.join(cls.folder, "good.pmtrace")
         made = run("synth", "object-churn", "--events", "600000", "-o", cls.good)
         assert made.returncode == 0, made.stderr
-        with open(cls.good, "rb") as file:
-            cls.bytes = file.read()
+        cls.bytes = cls.content(cls.good)
 
     @classmethod
     def tearDownClass(cls):
@@ -46,6 +46,11 @@ class BadInput(unittest.TestCase):
         with open(path, "wb") as file:
             file.write(content)
         return path
+
+    @staticmethod
+    def content(path):
+        with open(path, "rb") as file:
+            return file.read()
 
     def results(self):
         """A document with nothing in it."""
@@ -128,8 +133,7 @@ class BadInput(unittest.TestCase):
         for path in (os.path.join(self.folder, "gone.json"), self.folder):
             self.check_refused(path, "report", path, "-o", old)
             self.check_refused(path, "compare", path)
-        with open(old, "rb") as file:
-            self.assertEqual(file.read(), b"precious")
+        self.assertEqual(self.content(old), b"precious")
         page = os.path.join(self.folder, "no-such-folder", "r.html")
         self.check_refused(page, "report", self.results(), "-o", page)
         self.check_refused(self.folder, "report", self.results(), "-o", self.folder)
@@ -139,7 +143,7 @@ class BadInput(unittest.TestCase):
     def test_an_output_that_is_an_input_or_another_output_is_refused(self):
         results, trace = self.results(), self.good
         once = ["--rounds", "1", "--samples", "10", "-c", "pymalloc", "--allow-debug-build"]
-        before = open(results, "rb").read()
+        before = self.content(results)
         self.check_refused(results, "report", results, "-o", results)
         self.check_refused(results, "compare", results, "--export", "csv=" + results)
         self.check_refused(trace, "replay", trace, *once, "-o", trace)
@@ -147,7 +151,7 @@ class BadInput(unittest.TestCase):
         both = os.path.join(self.folder, "both.json")
         self.check_refused(both, "replay", trace, *once, "-o", both, "--export", "csv=" + both)
         self.assertFalse(os.path.exists(both))
-        self.assertEqual(open(results, "rb").read(), before)
+        self.assertEqual(self.content(results), before)
 
     def test_settings_and_limits_that_mean_nothing_are_refused(self):
         results = self.results()
@@ -155,6 +159,25 @@ class BadInput(unittest.TestCase):
         for rule in ("", "peak>nan%", "peak>inf%"):
             self.check_refused("--fail-if " + rule, "compare", results, results, "--fail-if", rule)
         self.check_refused("--top", "info", "--top=0", self.good)
+
+    def test_settings_that_an_allocator_does_not_take_are_refused(self):
+        listed = run("replay", "--list", "--allow-debug-build").stdout
+        for setting, words in (("jemalloc:dirty_dcay_ms=0", "Invalid conf pair: dirty_dcay_ms:0"),
+                               ("jemalloc:dirty_decay_ms=soon", "Invalid conf value: dirty_decay_ms:soon"),
+                               ("jemalloc:abort_conf=true:no=1", "killed by signal 6 (Aborted) when it started; it said"),
+                               ("mimalloc:no_such=1", 'no option "no_such"'),
+                               ("mimalloc:page_reset=maybe", "has an invalid value"),
+                               ("tcmalloc:no_such=1", "reads no variable TCMALLOC_NO_SUCH"),
+                               ("scudo:no_such=1", "unrecognized flag(s): no_such=1"),
+                               ("scudo:delete_size_mismatch=maybe", "invalid value for bool option: 'maybe'")):
+            if re.search(rf"^  {setting.split(':')[0]} +(?!not here)", listed, re.M):
+                with self.subTest(setting=setting):
+                    self.check_refused(words, "replay", self.good, "--allow-debug-build", "--system-malloc", setting)
+        self.check_refused("name it instead of all", "replay", self.good, "--allow-debug-build", "--system-malloc", "all:x=1")
+
+    def test_a_malloc_that_is_no_library_is_refused(self):
+        path = self.file("no-library.so", b"hello")
+        self.check_refused(path, "replay", self.good, "--allow-debug-build", "--system-malloc", path)
 
     def test_unknown_names_are_refused_with_those_there_are(self):
         for arguments, known in ((["replay", self.good, "-c", "jemallocish"], "pymalloc_debug"),
@@ -177,8 +200,7 @@ class BadInput(unittest.TestCase):
         path = self.file("old.json", b"precious")
         missing = os.path.join(self.folder, "gone.pmtrace")
         self.check_refused(missing, "replay", missing, "--allow-debug-build", "-o", path)
-        with open(path, "rb") as file:
-            self.assertEqual(file.read(), b"precious")
+        self.assertEqual(self.content(path), b"precious")
         self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".part")], [])
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full here")
