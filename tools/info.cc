@@ -314,8 +314,9 @@ std::function<int()> declare_info(CLI::App& app) {
       "--json", [options] { options->format = "json"; }, "as --format json");
   app.add_flag(
          "--top{10}", options->top,
-         "instead of the report, the lines of Python that hold most at the peak (--top=N: N of "
-         "them), of a trace that was recorded with --sites")
+         "instead of the report, the N lines of Python (with =) that hold most at the peak, of a "
+         "trace that was recorded with --sites")
+      ->type_name("[=N]")
       ->check(CLI::Range(1, 1000000).description("1 to 1000000"));
   app.add_flag(
       "--validate", options->validate,

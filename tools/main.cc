@@ -44,6 +44,20 @@ void check_subcommand(int argc, char** argv) {
   throw InputError("there is no subcommand \"{}\"; there are {}", argv[1], names);
 }
 
+// The value of a flag that may do without one is part of its word: alone it would be taken for a
+// trace or a command.
+void check_flag_values(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  const CLI::App* sub = app.get_subcommand(argv[1]);
+  for (int i = 2; i + 1 < argc && argv[i] != std::string_view("--"); ++i) {
+    const CLI::Option* option = sub->get_option_no_throw(argv[i]);
+    const std::string_view next = argv[i + 1];
+    const bool is_number = next.find_first_not_of("0123456789") == next.npos && !next.empty();
+    if (option != nullptr && !option->get_fnames().empty() && is_number)
+      throw InputError("{0} {1}: the number goes into the same word: {0}={1}", argv[i], next);
+  }
+}
+
 int run(int argc, char** argv) {
   check_subcommand(argc, argv);
   CLI::App app{"pymemlab: a laboratory for CPython's memory allocators"};
@@ -55,6 +69,7 @@ int run(int argc, char** argv) {
     CLI::App* sub = app.add_subcommand(row.name, row.summary);
     sub->callback([&chosen, action = row.declare(*sub)] { chosen = action; });
   }
+  check_flag_values(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

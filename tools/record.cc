@@ -195,8 +195,10 @@ std::function<int()> declare_record(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   app.add_flag("--sites{1}", options->site_depth,
                "Keep with each block the line of Python that asked for it, and the lines that "
-               "called that: --sites=DEPTH lines in all (1 if it is not said)")
-      ->check(CLI::Range(1u, ring::kMostSiteDepth));
+               "called that: N lines in all (with =; 1 if it is not said)")
+      ->type_name("[=N]")
+      ->check(CLI::Range(1u, ring::kMostSiteDepth)
+                  .description(fmt::format("1 to {}", ring::kMostSiteDepth)));
   app.add_option("command", options->command, "The command and its arguments, after --")
       ->type_name("COMMAND");
   app.footer("The exit status is the command's own; 2 if it succeeded but no Python ran in it.");

@@ -41,8 +41,8 @@ struct ReplayOptions {
   std::vector<std::string> traces;
   CellAxes axes = {.configurations = {"pymalloc", "pymalloc_debug", "malloc", "malloc_debug"}};
   std::string touch = "first";
-  std::string rounds = "7";  // a number, or kAuto
-  std::string budget;        // "10m"; empty: none
+  std::string rounds = "7";           // a number, or kAuto
+  std::optional<std::string> budget;  // "10m"
   bool list = false;
   std::uint64_t samples = 2000;
   bool latency = false;
@@ -147,7 +147,7 @@ RunOptions run_options(const ReplayOptions& options) {
                        options.rounds);
     run.suffices = nullptr;
   }
-  if (!options.budget.empty()) run.deadline = now_nanoseconds() + duration(options.budget);
+  if (options.budget) run.deadline = now_nanoseconds() + duration(*options.budget);
   return run;
 }
 
@@ -214,8 +214,9 @@ int run_replay(const ReplayOptions& options) {
   exports.write(results);
   say_what_is_thin(measurements, run.suffices == nullptr && run.deadline == 0, run.latency);
   if (options.output != "-") {
-    fmt::print(stderr, "pymemlab: {} cells written to {}; `pymemlab compare {}` shows them\n",
-               measurements.size(), options.output, options.output);
+    fmt::print(stderr, "pymemlab: {} cell{} written to {}; `pymemlab compare {}` shows them\n",
+               measurements.size(), measurements.size() == 1 ? "" : "s", options.output,
+               options.output);
   }
   return kDone;
 }
@@ -289,10 +290,11 @@ std::function<int()> declare_replay(CLI::App& app) {
       "--latency", options->latency,
       "Time single calls too, in a pass of their own: their distribution by operation and\n"
       "size; takes about as long as a footprint");
-  app.add_flag("--arena-map{48}", options->arena_map_moments,
-               "Keep what is in every pool of every arena, where pymalloc is modelled, at so many\n"
-               "moments (48 if it is not said), for the map of `pymemlab report`; fewer if large")
-      ->type_name("N")
+  app.add_flag(
+         "--arena-map{48}", options->arena_map_moments,
+         "Keep what is in every pool of every arena, where pymalloc is modelled, at N moments\n"
+         "(with =; 48 if it is not said), for the map of `pymemlab report`; fewer if large")
+      ->type_name("[=N]")
       ->check(CLI::Range(1, 10000).description("1 to 10000"));
   app.add_option("-o,--output", options->output, "Results document to write; - is standard output")
       ->type_name("FILE")
@@ -301,7 +303,7 @@ std::function<int()> declare_replay(CLI::App& app) {
   app.add_flag("--allow-debug-build", options->allow_debug_build,
                "Measure although this build is not optimised");
   return [options, rounds = app.get_option("--rounds")] {
-    if (!options->budget.empty() && rounds->count() == 0) options->rounds = kAuto;
+    if (options->budget && rounds->count() == 0) options->rounds = kAuto;
     return run_replay(*options);
   };
 }

@@ -74,7 +74,8 @@ SystemMalloc system_malloc(const std::string& text, const RunOptions& options) {
   return malloc;
 }
 
-// "libpython:all" and "python:3.11.7" name interpreters that are looked for; paths name themselves.
+// "libpython:all", "python:3.11.7" and "python:3.11", which is every 3.11, name interpreters that
+// are looked for; paths name themselves.
 std::vector<std::string> target_names(const std::string& text) {
   const TargetName target = target_named(text);
   if (!target.is_real() || target.path.find('/') != target.path.npos) return {text};
@@ -85,7 +86,9 @@ std::vector<std::string> target_names(const std::string& text) {
     const std::string& path = is_library ? python.shared_library : python.path;
     if (path.empty()) continue;
     versions.push_back(python.version);
-    if (target.path != kAll && target.path != python.version) continue;
+    const bool is_meant = target.path == kAll || target.path == python.version ||
+                          python.version.starts_with(target.path + '.');
+    if (!is_meant) continue;
     const std::string name = TargetName{.kind = target.kind, .path = path}.text();
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }

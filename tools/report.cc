@@ -16,15 +16,15 @@ namespace {
 
 struct ReportOptions {
   std::string results;
-  std::string advice;  // empty: none
+  std::optional<std::string> advice;
   std::string output = "report.html";
 };
 
 int run_report(const ReportOptions& options) {
-  refuse_same_places({options.output}, {options.results, options.advice});
+  refuse_same_places({options.output}, {options.results, options.advice.value_or("-")});
   const NamedDocument results{.place = options.results, .document = read_results(options.results)};
   std::optional<NamedDocument> advice;
-  if (!options.advice.empty()) advice = read_advice(options.advice);
+  if (options.advice) advice = read_advice(*options.advice);
   DocumentFile output(options.output);
   output.write(report_page(results, advice ? &*advice : nullptr));
   if (options.output != "-")

@@ -25,7 +25,7 @@ std::string TargetName::text() const {
 TargetName target_named(std::string_view text) {
   if (text == "model") return {};
   for (const auto& [prefix, kind] : kPrefixes) {
-    if (text.size() > prefix.size() && text.starts_with(prefix))
+    if (text.starts_with(prefix))
       return {.kind = kind, .path = std::string(text.substr(prefix.size()))};
   }
   throw InputError("no target is named \"{}\": there are model, libpython:PATH and python:PATH",

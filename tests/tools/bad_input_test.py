@@ -20,6 +20,7 @@ READERS = {
                                     "--allow-debug-build", "-o", os.path.join(folder, "out.json")],
     "verify": lambda path, folder: ["verify", path],
     "check": lambda path, folder: ["check", path],
+    "advise": lambda path, folder: ["advise", path, "--rounds", "1", "--others", "none", "--allow-debug-build"],
 }
 
 
@@ -104,8 +105,9 @@ class BadInput(unittest.TestCase):
                     continue  # synthetic traces have no addresses to verify
                 result = run(*arguments(path, self.folder))
                 self.assertEqual(result.returncode, 0, (name, result.stderr))
-                self.assertIn("warning: ", result.stderr, name)
-                self.assertIn("cut.pmtrace", result.stderr, name)
+                # An advice says it among its sentences.
+                warned = result.stdout if name == "advise" else result.stderr.partition("warning: ")[2]
+                self.assertIn("cut.pmtrace", warned, name)
 
     def test_a_flipped_bit_never_goes_unnoticed_nor_crashes(self):
         step = max(1, len(self.bytes) // 40)
@@ -159,6 +161,21 @@ class BadInput(unittest.TestCase):
         for rule in ("", "peak>nan%", "peak>inf%"):
             self.check_refused("--fail-if " + rule, "compare", results, results, "--fail-if", rule)
         self.check_refused("--top", "info", "--top=0", self.good)
+
+    def test_a_flags_value_that_stands_alone_is_told_where_it_belongs(self):
+        for arguments in (["info", "--top", "4", self.good], ["replay", self.good, "--arena-map", "5"],
+                          ["record", "--sites", "3", "--", "python3", "app.py"]):
+            flag = next(word for word in arguments if word.startswith("--"))
+            number = arguments[arguments.index(flag) + 1]
+            self.check_refused(f"{flag} {number}: the number goes into the same word: {flag}={number}", *arguments)
+
+    def test_what_is_empty_is_refused(self):
+        replay = ["replay", self.good, "--allow-debug-build"]
+        for words, arguments in (("--budget : a time", [*replay, "--budget", ""]),
+                                 ("jemalloc", [*replay, "--system-malloc", "jemalloc:"]),
+                                 ("libpython:: this machine has", [*replay, "--target", "libpython:"]),
+                                 ("", ["report", self.results(), "--advice", ""])):
+            self.check_refused(words, *arguments)
 
     def test_settings_that_an_allocator_does_not_take_are_refused(self):
         listed = run("replay", "--list", "--allow-debug-build").stdout

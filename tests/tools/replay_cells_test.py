@@ -105,6 +105,17 @@ class Cells(unittest.TestCase):
         self.assertEqual(malloc["pool_inits"], {"value": None, "reason": "pymalloc is not in use"})
         self.assertEqual(malloc["arena_maps"], 0)
 
+    def test_a_series_of_versions_names_every_interpreter_of_it(self):
+        found = programs.targets(PYMEMLAB, "python")
+        if not found:
+            self.skipTest("no CPython here")
+        series = found[0][1].rpartition(".")[0]
+        document, _ = self.replay("-c", "malloc", "--target", "python:" + series)
+        self.assertEqual([cell["target_version"] for cell in document["cells"]],
+                         [version for _, version in found if version.rpartition(".")[0] == series])
+        done = run("replay", self.trace, "--target", "libpython:", "-o", "-")
+        self.assertIn("libpython:: this machine has ", done.stderr)
+
     def test_a_processor_that_is_not_there_is_refused(self):
         done = run("replay", self.trace, "--cpu", "4096", "-o", "-")
         self.assertEqual((done.returncode, done.stdout), (2, ""))
