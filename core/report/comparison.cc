@@ -220,7 +220,8 @@ std::vector<NamedTrace> named_traces(const NamedDocument& source) {
     for (const Json& trace : source.document.at("traces")) {
       const std::vector<Json> cells = cells_of(source.document, trace);
       if (cells.empty()) continue;
-      traces.push_back({.heading = heading_of(trace, cells.front()), .cells = {}});
+      traces.push_back(
+          {.path = trace.at("path"), .heading = heading_of(trace, cells.front()), .cells = {}});
       for (const Json& cell : cells)
         traces.back().cells.push_back({.name = cell_name(cell, cells), .cell = cell});
     }
@@ -235,7 +236,8 @@ Comparison compare_cells(const NamedDocument& source) {
     for (const Json& trace : source.document.at("traces")) {
       const std::vector<Json> cells = cells_of(source.document, trace);
       if (cells.empty()) continue;
-      ComparedTrace compared{.heading = heading_of(trace, cells.front()), .cells = {}};
+      ComparedTrace compared{
+          .path = trace.at("path"), .heading = heading_of(trace, cells.front()), .cells = {}};
       for (const Json& cell : cells) {
         compared.cells.push_back(lone_cell(cell, cells));
         if (&cell != &cells.front()) put_beside(compared.cells.back(), cell, cells.front(), true);
@@ -261,7 +263,8 @@ Comparison compare_runs(const NamedDocument& before, const NamedDocument& after)
     for (const Json& trace : after.document.at("traces")) {
       const std::vector<Json> cells = cells_of(after.document, trace);
       if (cells.empty()) continue;
-      ComparedTrace compared{.heading = heading_of(trace, cells.front()), .cells = {}};
+      ComparedTrace compared{
+          .path = trace.at("path"), .heading = heading_of(trace, cells.front()), .cells = {}};
       for (const Json& cell : cells) {
         const auto partner = earlier.find(key_of(trace, cell));
         if (partner == earlier.end()) {

@@ -21,6 +21,7 @@ struct NamedDocument {
 
 // The cells of a trace under the names that tables give them.
 struct NamedTrace {
+  std::string path;
   std::string heading;           // "app.pmtrace: 1000 events replayed, profile 3.11, ..."
   std::vector<NamedCell> cells;  // named within the trace
 };
@@ -52,6 +53,7 @@ struct ComparedCell {
 };
 
 struct ComparedTrace {
+  std::string path;
   std::string heading;  // as in NamedTrace
   std::vector<ComparedCell> cells;
 };

@@ -77,10 +77,6 @@ Rows cost_headings() {
   return rows;
 }
 
-std::string trace_name(const NamedTrace& trace) {
-  return trace.heading.substr(0, trace.heading.find(':'));
-}
-
 // The trace's name before every row.
 void put_in_front(Rows& all, const Rows& rows, const std::string& name) {
   for (std::size_t i = 1; i < rows.size(); ++i) {
@@ -140,7 +136,7 @@ std::string latency_csv(const NamedDocument& document) {
       for (const NamedCell& named : trace.cells) {
         if (has_latency(named)) add_latency_rows(rows, named, full_number);
       }
-      put_in_front(all, rows, trace_name(trace));
+      put_in_front(all, rows, trace.path);
     }
     return comma_separated(all);
   });
@@ -152,7 +148,7 @@ std::string costs_csv(const NamedDocument& document) {
     for (const Column& column : kCosts) all[0].emplace_back(column.key);
     for (const NamedTrace& trace : named_traces(document)) {
       for (const NamedCell& named : trace.cells) {
-        all.push_back({trace_name(trace), named.name});
+        all.push_back({trace.path, named.name});
         for (const Column& column : kCosts)
           all.back().push_back(full_number(cost(named, column.key)));
       }
@@ -165,9 +161,8 @@ std::string details_json(const NamedDocument& document, const char* what) {
   Json rows = Json::array();
   for (const NamedTrace& trace : named_traces(document)) {
     for (const NamedCell& named : trace.cells) {
-      rows.push_back({{"trace", trace_name(trace)},
-                      {"cell", named.name},
-                      {what, named.cell.value(what, Json())}});
+      rows.push_back(
+          {{"trace", trace.path}, {"cell", named.name}, {what, named.cell.value(what, Json())}});
     }
   }
   return rows.dump(1) + "\n";

@@ -209,8 +209,7 @@ std::string csv_table(const Comparison& comparison) {
   text += "\n";
   for (const ComparedTrace& trace : comparison.traces) {
     for (const ComparedCell& cell : trace.cells) {
-      text += fmt::format("{},{}", csv_field(trace.heading.substr(0, trace.heading.find(':'))),
-                          csv_field(row_name(cell)));
+      text += fmt::format("{},{}", csv_field(trace.path), csv_field(row_name(cell)));
       add_values(text, figures_json(cell.figures), kFigureColumns);
       add_values(text, cell.baseline ? figures_json(*cell.baseline) : Json(), kFigureColumns);
       add_values(text, effect_json(cell), kEffectColumns);

@@ -36,7 +36,7 @@ Latency latency() {
   return latency;
 }
 
-NamedDocument document() {
+NamedDocument document(const char* path = "app.pmtrace") {
   Json pymalloc = testing::bare_cell("pymalloc", 5);
   pymalloc["latency"] = latency_json(latency());
   pymalloc["costs"] = {{"reallocs", 3},
@@ -63,7 +63,7 @@ NamedDocument document() {
   return {"r.json",
           {{"schema", "pymemlab.results"},
            {"schema_version", 1},
-           {"traces", {{{"id", "t0"}, {"path", "app.pmtrace"}, {"digest", "0123456789abcdef"}}}},
+           {"traces", {{{"id", "t0"}, {"path", path}, {"digest", "0123456789abcdef"}}}},
            {"cells", {pymalloc, malloc}}}};
 }
 
@@ -128,6 +128,13 @@ app.pmtrace,malloc,,,,,,,,3,1,
   const Json json = Json::parse(details_json(document(), "costs"));
   EXPECT_EQ(json[0]["cell"], "pymalloc");
   EXPECT_EQ(json[0]["costs"]["pool_copied_bytes"], 316);
+}
+
+TEST(DetailTables, NameATraceByItsWholePath) {
+  const NamedDocument named = document("at 10:30/app.pmtrace");
+  EXPECT_NE(latency_csv(named).find("\nat 10:30/app.pmtrace,pymalloc,malloc,"), std::string::npos);
+  EXPECT_NE(costs_csv(named).find("\nat 10:30/app.pmtrace,pymalloc,5,"), std::string::npos);
+  EXPECT_EQ(Json::parse(details_json(named, "costs"))[0]["trace"], "at 10:30/app.pmtrace");
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ ComparedCell beside(ComparedCell cell, const ComparedCell& first, Verdict verdic
 TEST(Summary, NamesTheFastestTheSlowestAndTheSmallest) {
   const ComparedCell first = compared("pymalloc", 20, 16);
   const ComparedTrace trace{
+      .path = {},
       .heading = {},
       .cells = {first, beside(compared("malloc", 10, 12), first, Verdict::faster),
                 beside(compared("malloc_debug", 40, 24), first, Verdict::slower),
@@ -51,6 +52,7 @@ TEST(Summary, SaysWhenNothingIsFasterAndWhatIsLeftOut) {
   ComparedCell failed = beside(compared("malloc", 1, 1), first, Verdict::faster);
   failed.is_void = true;
   const ComparedTrace trace{
+      .path = {},
       .heading = {},
       .cells = {first, failed, beside(compared("debug", 30, 20), first, Verdict::slower)}};
   const std::vector<std::string> sentences = summary_of(trace);

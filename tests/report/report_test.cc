@@ -131,6 +131,14 @@ TEST(Tables, AsJsonHoldTheSameFigures) {
   EXPECT_TRUE(json["traces"][0]["cells"][0]["time"].is_null());
 }
 
+TEST(Tables, AsCsvNameATraceByItsWholePath) {
+  Json results = document();
+  results["traces"][0]["path"] = "at 10:30/app.pmtrace";
+  EXPECT_NE(
+      csv_table(compare_cells({"r.json", results})).find("\nat 10:30/app.pmtrace,pymalloc,7,"),
+      std::string::npos);
+}
+
 TEST(Comparison, NamesWhatTellsCellsApart) {
   Json two = document();
   two["cells"][1]["profile"] = "3.9";
