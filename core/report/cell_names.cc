@@ -20,13 +20,11 @@ std::string target_name(const Json& cell) {
   return fmt::format("{} {}", target.substr(0, target.find(':')), version.get<std::string>());
 }
 
-}  // namespace
-
-std::string cell_name(const Json& cell, const std::vector<Json>& cells) {
+std::string cell_name(const Json& cell, const std::vector<NamedCell>& cells) {
   std::string name = cell.at("configuration").get<std::string>();
   const auto differs = [&](const char* key) {
     return std::any_of(cells.begin(), cells.end(),
-                       [&](const Json& other) { return other.at(key) != cell.at(key); });
+                       [&](const NamedCell& other) { return other.cell.at(key) != cell.at(key); });
   };
   const bool real = cell.at("target") != "model";
   if (differs("target")) name += fmt::format(" {}", target_name(cell));
@@ -37,11 +35,14 @@ std::string cell_name(const Json& cell, const std::vector<Json>& cells) {
   return name;
 }
 
-std::vector<Json> cells_of(const Json& results, const Json& trace) {
-  std::vector<Json> cells;
+}  // namespace
+
+std::vector<NamedCell> cells_of(const Json& results, const Json& trace) {
+  std::vector<NamedCell> cells;
   for (const Json& cell : results.at("cells")) {
-    if (cell.at("trace") == trace.at("id")) cells.push_back(cell);
+    if (cell.at("trace") == trace.at("id")) cells.push_back({.name = {}, .cell = cell});
   }
+  for (NamedCell& named : cells) named.name = cell_name(named.cell, cells);
   return cells;
 }
 
@@ -50,9 +51,8 @@ std::vector<NamedCell> named_cells(const Json& results) {
   std::map<std::string, int> seen;
   for (const Json& trace : results.at("traces")) {
     const std::filesystem::path path = trace.at("path").get<std::string>();
-    const std::vector<Json> cells = cells_of(results, trace);
-    for (const Json& cell : cells) {
-      std::string name = fmt::format("{}/{}", path.stem().string(), cell_name(cell, cells));
+    for (const auto& [within_trace, cell] : cells_of(results, trace)) {
+      std::string name = fmt::format("{}/{}", path.stem().string(), within_trace);
       const int times = ++seen[name];
       if (times > 1) name += fmt::format(" ({})", times);
       named.push_back({.name = std::move(name), .cell = cell});

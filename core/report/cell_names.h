@@ -7,19 +7,18 @@
 
 namespace pymemlab {
 
-// Within `cells`, all of one trace: the configuration, and whatever tells it from the others.
-[[nodiscard]] std::string cell_name(const nlohmann::ordered_json& cell,
-                                    const std::vector<nlohmann::ordered_json>& cells);
-
-// A document's cells of one trace, in order.
-[[nodiscard]] std::vector<nlohmann::ordered_json> cells_of(const nlohmann::ordered_json& results,
-                                                           const nlohmann::ordered_json& trace);
-
-// A cell with a name that no other cell of the document has: "app/pymalloc 3.11".
+// A cell and what to call it. Lives no longer than the document that the cell is in.
 struct NamedCell {
   std::string name;
-  nlohmann::ordered_json cell;
+  const nlohmann::ordered_json& cell;
 };
+
+// A document's cells of one trace, in order. Each is named for its configuration and whatever tells
+// it from the others: "pymalloc 3.11".
+[[nodiscard]] std::vector<NamedCell> cells_of(const nlohmann::ordered_json& results,
+                                              const nlohmann::ordered_json& trace);
+
+// All cells under names that no other cell of the document has: "app/pymalloc 3.11".
 [[nodiscard]] std::vector<NamedCell> named_cells(const nlohmann::ordered_json& results);
 
 // Its cold rounds' ns_per_event, in the order in which they were taken.

@@ -76,16 +76,15 @@ std::string heading_of(const Json& trace, const Json& first) {
                      first.at("touch").get<std::string>());
 }
 
-ComparedCell lone_cell(const Json& cell, const std::vector<Json>& cells) {
+ComparedCell lone_cell(const NamedCell& named) {
   ComparedCell compared;
-  compared.name = cell_name(cell, cells);
-  compared.is_void = cell.at("replayed").at("void").get<bool>();
-  compared.figures = figures_of(cell);
+  compared.name = named.name;
+  compared.is_void = named.cell.at("replayed").at("void").get<bool>();
+  compared.figures = figures_of(named.cell);
   return compared;
 }
 
-void put_beside(ComparedCell& compared, const Json& cell, const Json& baseline, bool paired) {
-  compared.baseline = figures_of(baseline);
+std::optional<Effect> time_effect(const Json& cell, const Json& baseline, bool paired) {
   const std::map<std::uint64_t, double> ours = rounds_of(cell);
   const std::map<std::uint64_t, double> theirs = rounds_of(baseline);
   Samples samples{.cell = {}, .baseline = {}, .paired = paired};
@@ -100,7 +99,7 @@ void put_beside(ComparedCell& compared, const Json& cell, const Json& baseline, 
     samples.cell = values_of(ours);
     samples.baseline = values_of(theirs);
   }
-  compared.time = effect_of(samples);
+  return effect_of(samples);
 }
 
 // Corrects every p for the family and gives the verdicts.
@@ -195,8 +194,8 @@ void note_thin_cells(const ComparedTrace& trace, std::vector<std::string>& notes
 }
 
 using Key = std::array<std::string, 7>;
-Key key_of(const Json& trace, const Json& cell) {
-  return {trace.at("digest"), cell.at("target"),        cell.at("configuration"), cell.at("build"),
+Key key_of(const NamedTrace& trace, const Json& cell) {
+  return {trace.digest,       cell.at("target"),        cell.at("configuration"), cell.at("build"),
           cell.at("profile"), cell.at("system_malloc"), cell.at("touch")};
 }
 
@@ -218,12 +217,13 @@ std::vector<NamedTrace> named_traces(const NamedDocument& source) {
   return unless_damaged(source.place, kNoun, [&] {
     std::vector<NamedTrace> traces;
     for (const Json& trace : source.document.at("traces")) {
-      const std::vector<Json> cells = cells_of(source.document, trace);
+      std::vector<NamedCell> cells = cells_of(source.document, trace);
       if (cells.empty()) continue;
-      traces.push_back(
-          {.path = trace.at("path"), .heading = heading_of(trace, cells.front()), .cells = {}});
-      for (const Json& cell : cells)
-        traces.back().cells.push_back({.name = cell_name(cell, cells), .cell = cell});
+      std::string heading = heading_of(trace, cells.front().cell);
+      traces.push_back({.path = trace.at("path"),
+                        .digest = trace.at("digest"),
+                        .heading = std::move(heading),
+                        .cells = std::move(cells)});
     }
     return traces;
   });
@@ -233,14 +233,13 @@ Comparison compare_cells(const NamedDocument& source) {
   return checked(source.place, [&] {
     Comparison comparison;
     comparison.places = {source.place};
-    for (const Json& trace : source.document.at("traces")) {
-      const std::vector<Json> cells = cells_of(source.document, trace);
-      if (cells.empty()) continue;
-      ComparedTrace compared{
-          .path = trace.at("path"), .heading = heading_of(trace, cells.front()), .cells = {}};
-      for (const Json& cell : cells) {
-        compared.cells.push_back(lone_cell(cell, cells));
-        if (&cell != &cells.front()) put_beside(compared.cells.back(), cell, cells.front(), true);
+    for (const NamedTrace& trace : named_traces(source)) {
+      ComparedTrace compared{.path = trace.path, .heading = trace.heading, .cells = {}};
+      for (const NamedCell& named : trace.cells) {
+        compared.cells.push_back(lone_cell(named));
+        if (&named == &trace.cells.front()) continue;
+        compared.cells.back().baseline = compared.cells.front().figures;
+        compared.cells.back().time = time_effect(named.cell, trace.cells.front().cell, true);
       }
       comparison.traces.push_back(std::move(compared));
     }
@@ -255,24 +254,22 @@ Comparison compare_runs(const NamedDocument& before, const NamedDocument& after)
     Comparison comparison;
     comparison.before_and_after = true;
     comparison.places = {before.place, after.place};
-    std::map<Key, Json> earlier;
-    for (const Json& trace : before.document.at("traces")) {
-      for (const Json& cell : cells_of(before.document, trace)) earlier[key_of(trace, cell)] = cell;
+    std::map<Key, const Json*> earlier;
+    for (const NamedTrace& trace : named_traces(before)) {
+      for (const NamedCell& named : trace.cells) earlier[key_of(trace, named.cell)] = &named.cell;
     }
     std::size_t without_partner = 0;
-    for (const Json& trace : after.document.at("traces")) {
-      const std::vector<Json> cells = cells_of(after.document, trace);
-      if (cells.empty()) continue;
-      ComparedTrace compared{
-          .path = trace.at("path"), .heading = heading_of(trace, cells.front()), .cells = {}};
-      for (const Json& cell : cells) {
-        const auto partner = earlier.find(key_of(trace, cell));
+    for (const NamedTrace& trace : named_traces(after)) {
+      ComparedTrace compared{.path = trace.path, .heading = trace.heading, .cells = {}};
+      for (const NamedCell& named : trace.cells) {
+        const auto partner = earlier.find(key_of(trace, named.cell));
         if (partner == earlier.end()) {
           ++without_partner;
           continue;
         }
-        compared.cells.push_back(lone_cell(cell, cells));
-        put_beside(compared.cells.back(), cell, partner->second, false);
+        compared.cells.push_back(lone_cell(named));
+        compared.cells.back().baseline = figures_of(*partner->second);
+        compared.cells.back().time = time_effect(named.cell, *partner->second, false);
         earlier.erase(partner);
       }
       if (!compared.cells.empty()) comparison.traces.push_back(std::move(compared));

@@ -19,11 +19,12 @@ struct NamedDocument {
   nlohmann::ordered_json document;
 };
 
-// The cells of a trace under the names that tables give them.
+// The cells of a trace under the names that tables give them. Lives no longer than the document.
 struct NamedTrace {
   std::string path;
+  std::string digest;
   std::string heading;           // "app.pmtrace: 1000 events replayed, profile 3.11, ..."
-  std::vector<NamedCell> cells;  // named within the trace
+  std::vector<NamedCell> cells;  // not empty; named within the trace
 };
 // Traces without cells are left out. Throws InputError where the document is damaged.
 [[nodiscard]] std::vector<NamedTrace> named_traces(const NamedDocument& document);
@@ -42,7 +43,7 @@ struct CellFigures {
 };
 
 struct ComparedCell {
-  std::string name;  // by cell_name()
+  std::string name;  // within its trace
   bool is_void = false;
   CellFigures figures;
   // Beside its baseline; nothing for the baseline itself.
