@@ -4,9 +4,21 @@
 
 #include <algorithm>
 
-#include "core/report/csv.h"
-
 namespace pymemlab {
+namespace {
+
+// RFC 4180: quoted where it has to be.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == text.npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+}  // namespace
 
 std::string aligned(const Rows& rows) {
   std::vector<std::size_t> widths(rows.front().size());

@@ -12,7 +12,7 @@ using Rows = std::vector<std::vector<std::string>>;
 [[nodiscard]] std::string aligned(const Rows& rows);
 // As Markdown.
 [[nodiscard]] std::string piped(const Rows& rows);
-// As CSV.
+// As CSV, RFC 4180.
 [[nodiscard]] std::string comma_separated(const Rows& rows);
 
 }  // namespace pymemlab

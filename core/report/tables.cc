@@ -7,7 +7,6 @@
 #include <span>
 
 #include "core/base/units.h"
-#include "core/report/csv.h"
 #include "core/report/rows.h"
 
 namespace pymemlab {
@@ -173,7 +172,7 @@ Json effect_json(const ComparedCell& cell) {
 
 std::string csv_value(const Json& value) {
   if (value.is_null()) return {};
-  return value.is_string() ? csv_field(value.get<std::string>()) : value.dump();
+  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 constexpr std::array kFigureColumns = {"rounds",
@@ -188,11 +187,10 @@ constexpr std::array kEffectColumns = {"ratio",  "test", "p", "p_holm", "minimum
                                        "verdict"};
 
 // One value a column; none of an object that is not there.
-void add_values(std::string& text, const Json& object, std::span<const char* const> columns) {
-  for (const char* column : columns) {
-    text += ',';
-    if (!object.is_null()) text += csv_value(object.at(column));
-  }
+void add_values(std::vector<std::string>& row, const Json& object,
+                std::span<const char* const> columns) {
+  for (const char* column : columns)
+    row.push_back(object.is_null() ? "" : csv_value(object.at(column)));
 }
 
 }  // namespace
@@ -202,21 +200,20 @@ std::string text_table(const Comparison& comparison) { return with_tables(compar
 std::string markdown_table(const Comparison& comparison) { return with_tables(comparison, piped); }
 
 std::string csv_table(const Comparison& comparison) {
-  std::string text = "trace,cell";
-  for (const char* column : kFigureColumns) text += fmt::format(",{}", column);
-  for (const char* column : kFigureColumns) text += fmt::format(",baseline_{}", column);
-  for (const char* column : kEffectColumns) text += fmt::format(",time_{}", column);
-  text += "\n";
+  Rows rows = {{"trace", "cell"}};
+  for (const char* column : kFigureColumns) rows[0].emplace_back(column);
+  for (const char* column : kFigureColumns) rows[0].push_back(fmt::format("baseline_{}", column));
+  for (const char* column : kEffectColumns) rows[0].push_back(fmt::format("time_{}", column));
   for (const ComparedTrace& trace : comparison.traces) {
     for (const ComparedCell& cell : trace.cells) {
-      text += fmt::format("{},{}", csv_field(trace.path), csv_field(row_name(cell)));
-      add_values(text, figures_json(cell.figures), kFigureColumns);
-      add_values(text, cell.baseline ? figures_json(*cell.baseline) : Json(), kFigureColumns);
-      add_values(text, effect_json(cell), kEffectColumns);
-      text += "\n";
+      rows.push_back({trace.path, row_name(cell)});
+      add_values(rows.back(), figures_json(cell.figures), kFigureColumns);
+      add_values(rows.back(), cell.baseline ? figures_json(*cell.baseline) : Json(),
+                 kFigureColumns);
+      add_values(rows.back(), effect_json(cell), kEffectColumns);
     }
   }
-  return text;
+  return comma_separated(rows);
 }
 
 std::string json_table(const Comparison& comparison) {
