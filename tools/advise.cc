@@ -18,7 +18,6 @@
 #include "core/report/interval.h"
 #include "core/report/statistics.h"
 #include "core/report/time_json.h"
-#include "core/trace/approximate.h"
 #include "core/trace/site_ranking.h"
 #include "core/trace/summary.h"
 #include "core/trace/trace_reader.h"
@@ -183,7 +182,7 @@ AdviceInput measure(const std::string& path, const AdviseOptions& options) {
       .rounds = options.rounds,
       .recorded_setting = trace.metadata.pythonmalloc};
   if (trace.damage) input.warnings.push_back(*trace.damage);
-  if (const auto why = approximation(trace.metadata)) input.warnings.push_back(*why);
+  if (trace.approximate) input.warnings.push_back(*trace.approximate);
   const std::vector<Measurement> measured = run_cells({trace}, cells, run);
   input.standard = figures_of(measured[0]);
   input.malloc = compared(measured[1], measured[0]);

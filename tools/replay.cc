@@ -21,8 +21,6 @@
 #include "core/report/interval.h"
 #include "core/report/results.h"
 #include "core/report/time_json.h"
-#include "core/trace/approximate.h"
-#include "core/trace/trace_reader.h"
 #include "tools/build_info.h"
 #include "tools/document_file.h"
 #include "tools/exports.h"
@@ -57,25 +55,6 @@ struct ReplayOptions {
 Touch touch_called(const std::string& name) {
   if (name == "none") return Touch::none;
   return name == "all" ? Touch::all : Touch::first;
-}
-
-nlohmann::ordered_json summary_of(const MeasuredTrace& trace) {
-  const ReplayPlan& plan = trace.plan;
-  nlohmann::ordered_json json = {{"events", plan.events},
-                                 {"allocated_bytes", plan.clock_bytes},
-                                 {"peak_live_bytes", plan.peak_live_bytes},
-                                 {"peak_live_blocks", plan.peak_live_blocks},
-                                 {"slots", plan.slots},
-                                 {"source", trace.metadata.source},
-                                 {"python", nullptr},
-                                 {"pythonmalloc", nullptr},
-                                 {"damage", nullptr},
-                                 {"approximate", nullptr}};
-  if (const auto why = approximation(trace.metadata)) json["approximate"] = *why;
-  if (trace.metadata.python) json["python"] = trace.metadata.python->version;
-  if (trace.metadata.pythonmalloc) json["pythonmalloc"] = *trace.metadata.pythonmalloc;
-  if (trace.damage) json["damage"] = *trace.damage;
-  return json;
 }
 
 void show_progress(std::uint64_t done, std::uint64_t total) {
@@ -185,13 +164,11 @@ int run_replay(const ReplayOptions& options) {
   const Exports exports(options.exports, {options.output}, paths);
   DocumentFile output(options.output);
   std::vector<MeasuredTrace> traces;
-  std::vector<nlohmann::ordered_json> summaries;
   for (const std::string& path : paths) {
     traces.push_back(survey_trace(path));
-    summaries.push_back(summary_of(traces.back()));
     if (traces.back().damage) fmt::print(stderr, "pymemlab: warning: {}\n", *traces.back().damage);
-    if (const auto why = approximation(traces.back().metadata))
-      fmt::print(stderr, "pymemlab: warning: {}: {}\n", path, *why);
+    if (traces.back().approximate)
+      fmt::print(stderr, "pymemlab: warning: {}: {}\n", path, *traces.back().approximate);
   }
   CellAxes axes = options.axes;
   axes.touch = touch_called(options.touch);
@@ -209,7 +186,7 @@ int run_replay(const ReplayOptions& options) {
                      .command = command_line(),
                      .seed = axes.seed,
                      .left_out = planned.left_out};
-  const nlohmann::ordered_json results = results_document(context, traces, summaries, measurements);
+  const nlohmann::ordered_json results = results_document(context, traces, measurements);
   output.write(results.dump(1) + "\n");
   exports.write(results);
   say_what_is_thin(measurements, run.suffices == nullptr && run.deadline == 0, run.latency);

@@ -91,6 +91,7 @@ struct MeasuredTrace {
   TraceMetadata metadata;
   ReplayPlan plan;
   std::optional<std::string> damage;
+  std::optional<std::string> approximate;  // why figures of it are, if they are
 
   [[nodiscard]] std::uint64_t arenas_of(std::uint64_t arena_bytes) const noexcept {
     return static_cast<std::uint64_t>(

@@ -13,6 +13,7 @@
 #include "core/os/machine.h"
 #include "core/os/physical_memory.h"
 #include "core/os/usage.h"
+#include "core/trace/approximate.h"
 
 namespace pymemlab {
 namespace {
@@ -216,7 +217,8 @@ MeasuredTrace survey_trace(const std::string& path) {
   if (path == "-")
     throw InputError(
         "a replay reads its trace several times, so it needs a file, not standard input");
-  MeasuredTrace trace{.path = path, .digest = {}, .metadata = {}, .plan = {}, .damage = {}};
+  MeasuredTrace trace;
+  trace.path = path;
   ReplayFeed feed(TraceReader::open(path));
   std::vector<ReplayEvent> events(1 << 15);
   std::vector<std::uint64_t> wide(events.size());
@@ -226,6 +228,7 @@ MeasuredTrace survey_trace(const std::string& path) {
   trace.metadata = feed.reader().metadata();
   trace.digest = feed.reader().digest();
   trace.damage = feed.reader().damage();
+  trace.approximate = approximation(trace.metadata);
   return trace;
 }
 

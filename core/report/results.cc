@@ -177,6 +177,25 @@ Json cell_json(const Measurement& m, const MeasuredTrace& trace) {
   return json;
 }
 
+Json summary_json(const MeasuredTrace& trace) {
+  const ReplayPlan& plan = trace.plan;
+  Json json = {{"events", plan.events},
+               {"allocated_bytes", plan.clock_bytes},
+               {"peak_live_bytes", plan.peak_live_bytes},
+               {"peak_live_blocks", plan.peak_live_blocks},
+               {"slots", plan.slots},
+               {"source", trace.metadata.source},
+               {"python", nullptr},
+               {"pythonmalloc", nullptr},
+               {"damage", nullptr},
+               {"approximate", nullptr}};
+  if (trace.approximate) json["approximate"] = *trace.approximate;
+  if (trace.metadata.python) json["python"] = trace.metadata.python->version;
+  if (trace.metadata.pythonmalloc) json["pythonmalloc"] = *trace.metadata.pythonmalloc;
+  if (trace.damage) json["damage"] = *trace.damage;
+  return json;
+}
+
 Json context_json(const RunContext& context) {
   return {{"command", context.command},
           {"seed", context.seed},
@@ -198,7 +217,6 @@ Json context_json(const RunContext& context) {
 }  // namespace
 
 Json results_document(const RunContext& context, const std::vector<MeasuredTrace>& traces,
-                      const std::vector<Json>& summaries,
                       const std::vector<Measurement>& measurements) {
   Json document = {{"schema", "pymemlab.results"},
                    {"schema_version", kResultsSchemaVersion},
@@ -209,7 +227,7 @@ Json results_document(const RunContext& context, const std::vector<MeasuredTrace
     document["traces"].push_back({{"id", fmt::format("t{}", t)},
                                   {"digest", traces[t].digest},
                                   {"path", traces[t].path},
-                                  {"summary", summaries[t]}});
+                                  {"summary", summary_json(traces[t])}});
   }
   for (const Measurement& m : measurements)
     document["cells"].push_back(cell_json(m, traces[m.cell.trace]));

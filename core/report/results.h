@@ -29,11 +29,9 @@ struct RunContext {
   std::vector<std::string> left_out;  // cells that were asked for and not measured, with reasons
 };
 
-// `summaries` holds one object a trace, in order: figures of the trace itself.
-[[nodiscard]] nlohmann::ordered_json results_document(
-    const RunContext& context, const std::vector<MeasuredTrace>& traces,
-    const std::vector<nlohmann::ordered_json>& summaries,
-    const std::vector<Measurement>& measurements);
+[[nodiscard]] nlohmann::ordered_json results_document(const RunContext& context,
+                                                      const std::vector<MeasuredTrace>& traces,
+                                                      const std::vector<Measurement>& measurements);
 
 // What a document says it is.
 struct DocumentKind {
