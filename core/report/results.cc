@@ -95,13 +95,17 @@ Json memory_json(const Footprint& footprint, std::uint64_t arena_bytes) {
           {"series", series_json(footprint.series)}};
 }
 
+Json lines_json(const std::string& text) {
+  Json lines = Json::array();
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
 Json pymalloc_json(const Footprint& footprint) {
   if (!footprint.end_heap.in_use) return nullptr;
   const HeapStatistics& s = footprint.end_heap.statistics;
-  Json text = Json::array();
-  std::istringstream lines(footprint.statistics_text);
-  for (std::string line; std::getline(lines, line);) text.push_back(line);
-  return {{"text", std::move(text)},
+  return {{"text", lines_json(footprint.statistics_text)},
           {"arenas_total", s.arenas_total},
           {"arenas_highwater", s.arenas_highwater},
           {"arenas_current", s.arenas_current},
@@ -116,14 +120,11 @@ Json pymalloc_json(const Footprint& footprint) {
 
 Json engine_json(const Measurement& m) {
   if (!m.engine) return nullptr;
-  Json text = Json::array();
-  std::istringstream lines(m.footprint ? m.footprint->statistics_text : "");
-  for (std::string line; std::getline(lines, line);) text.push_back(line);
   return {{"name", "mimalloc"},
           {"version", m.engine->version},
           {"path", m.engine->path},
           {"note", "placement is not modelled"},
-          {"text", std::move(text)}};
+          {"text", lines_json(m.footprint ? m.footprint->statistics_text : "")}};
 }
 
 Json known(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
