@@ -47,7 +47,7 @@ struct Effect {
   std::optional<MedianInterval> interval;  // of the ratio
   double p = 1;                            // not corrected
   std::string_view test;                   // "signed-rank" or "mann-whitney"
-  std::size_t rounds = 0;                  // of the side that has fewer
+  std::size_t rounds = 0;                  // pairs of them, or of the side that has fewer
   // The relative change that this many rounds with this spread find with a probability of 80 %.
   std::optional<double> minimum_detectable;
 };

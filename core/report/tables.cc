@@ -160,7 +160,7 @@ Json effect_json(const ComparedCell& cell) {
   Json json = {{"ratio", cell.time->ratio},
                {"ratio_interval", nullptr},
                {"test", cell.time->test},
-               {"paired_rounds", cell.time->rounds},
+               {"rounds", cell.time->rounds},
                {"p", cell.time->p},
                {"p_holm", cell.corrected_p},
                {"minimum_detectable_change", number(cell.time->minimum_detectable)},

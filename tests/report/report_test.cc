@@ -126,6 +126,7 @@ TEST(Tables, AsJsonHoldTheSameFigures) {
   const Json& cell = json["traces"][0]["cells"][1];
   EXPECT_EQ(cell["name"], "malloc_debug");
   EXPECT_DOUBLE_EQ(cell["time"]["ratio"], 2.55);
+  EXPECT_EQ(cell["time"]["rounds"], 7);
   EXPECT_EQ(cell["time"]["verdict"], "slower");
   EXPECT_EQ(cell["figures"]["peak_mapped_bytes"], 8 << 20);
   EXPECT_TRUE(json["traces"][0]["cells"][0]["time"].is_null());
