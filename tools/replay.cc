@@ -231,8 +231,9 @@ std::function<int()> declare_replay(CLI::App& app) {
                  "release, debug, release-without-pymalloc or debug-without-pymalloc")
       ->capture_default_str();
   app.add_option("--rounds", options->rounds,
-                 "Timed rounds of each cell, each in a fresh process; auto: until the median is\n"
-                 "known to within 1 %, 10 to 100")
+                 fmt::format("Timed rounds of each cell, each in a fresh process; auto: until the "
+                             "median is\nknown to within {:.0f} %, {} to {}",
+                             100 * kPrecision, kFewestRounds, kMostRounds))
       ->type_name("N|auto")
       ->capture_default_str();
   app.add_option("--warm", options->warm,

@@ -14,7 +14,9 @@ struct MedianInterval {
   double coverage;  // exact for order statistics, nominal for a bootstrap
 };
 
-// With fewer, no interval of order statistics covers the median with 95 %.
+// What intervals are to hold the true value with.
+inline constexpr double kCoverage = 0.95;
+// With fewer, no interval of order statistics covers the median with that.
 inline constexpr std::size_t kFewestRoundsForInterval = 6;
 
 // REQUIRES: not empty.
@@ -24,6 +26,6 @@ inline constexpr std::size_t kFewestRoundsForInterval = 6;
 // where the values are too few for that, the widest there is, with the coverage it really has.
 // Nothing for fewer than two values.
 [[nodiscard]] std::optional<MedianInterval> median_interval(std::vector<double> values,
-                                                            double coverage = 0.95);
+                                                            double coverage = kCoverage);
 
 }  // namespace pymemlab

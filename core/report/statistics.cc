@@ -180,7 +180,7 @@ Effect unpaired_effect(const Samples& samples, double level) {
   if (fewer >= kFewestForBootstrap) {
     std::vector<double> one;
     std::vector<double> other;
-    effect.interval = bootstrap(0.95, fewer, [&](Random& random) {
+    effect.interval = bootstrap(kCoverage, fewer, [&](Random& random) {
       resample(samples.cell, random, one);
       resample(samples.baseline, random, other);
       return median_in_place(one) / median_in_place(other);

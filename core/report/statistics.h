@@ -22,7 +22,7 @@ inline constexpr std::size_t kFewestForBootstrap = 20;
 // Of the median: by bootstrap (2 000 resamples, expanded percentiles) from kFewestForBootstrap
 // values on, else of order statistics with its true coverage. Nothing for fewer than two values.
 [[nodiscard]] std::optional<MedianInterval> interval_of_median(std::span<const double> values,
-                                                               double coverage = 0.95);
+                                                               double coverage = kCoverage);
 
 // Two-sided p of the hypothesis that neither sample tends to be larger. Exact for at most 25 values
 // a side without ties, else by the normal approximation, corrected for ties and continuity.
@@ -34,6 +34,9 @@ inline constexpr std::size_t kFewestForBootstrap = 20;
 
 // Holm's correction: p-values that may each be held against the level for the whole family.
 [[nodiscard]] std::vector<double> holm(std::span<const double> p_values);
+
+// How often a difference may be found where there is none.
+inline constexpr double kLevel = 0.05;
 
 // Samples of one cell and of the one it is compared with.
 struct Samples {
@@ -52,14 +55,14 @@ struct Effect {
   std::optional<double> minimum_detectable;
 };
 // `level`: of one test of the family; for minimum_detectable. Nothing where a side is empty.
-[[nodiscard]] std::optional<Effect> effect_of(const Samples& samples, double level = 0.05);
+[[nodiscard]] std::optional<Effect> effect_of(const Samples& samples, double level = kLevel);
 
 enum class Verdict : std::uint8_t { faster, slower, no_difference, too_few_rounds };
 [[nodiscard]] std::string_view name(Verdict verdict) noexcept;
 // Of one effect, given its p-value corrected for the family. Too few rounds: not even the clearest
 // difference would be found at the level with a family of that size.
 [[nodiscard]] Verdict verdict_of(const Effect& effect, double corrected_p, std::size_t family,
-                                 double level = 0.05);
+                                 double level = kLevel);
 
 // The median distance from the median, in units of a normal distribution's standard deviation, over
 // the median.

@@ -105,23 +105,21 @@ Rows rows_of(const Comparison& comparison, const ComparedTrace& trace) {
 }
 
 std::string legend(const Comparison& comparison) {
-  std::string text =
+  std::string text = fmt::format(
       "ns/event: median of the cold rounds, the loop's own cost included; interval: of that "
-      "median, "
-      "95 % or, with fewer than 6 rounds, less.\n";
-  text += comparison.before_and_after
-              ? "of time: Mann-Whitney's U"
-              : "ratio: to the first row, the median over rounds; of time: the signed-rank test of "
-                "paired rounds";
-  text +=
-      ", at 5 % for the whole table (Holm);\n\"from X % on\": what so many rounds would find four "
-      "times in five.\n";
+      "median, {:.0f} % or, with fewer than {} rounds, less.\n{}, at {:.0f} % for the whole table "
+      "(Holm);\n\"from X % on\": what so many rounds would find four times in five.\n",
+      100 * kCoverage, kFewestRoundsForInterval,
+      comparison.before_and_after
+          ? "of time: Mann-Whitney's U"
+          : "ratio: to the first row, the median over rounds; of time: the signed-rank test of "
+            "paired rounds",
+      100 * kLevel);
   if (comparison.before_and_after) return text;
   return text +
          "Fragmentation is the share of mapped bytes that no live request asked for: over the "
-         "whole "
-         "run (byte-time), and at peak mapped\nas internal (hooks and rounding, of bytes handed "
-         "out) and external (bytes not handed out, of bytes mapped).\n";
+         "whole run (byte-time), and at peak mapped\nas internal (hooks and rounding, of bytes "
+         "handed out) and external (bytes not handed out, of bytes mapped).\n";
 }
 
 std::string with_tables(const Comparison& comparison, std::string (*table)(const Rows& rows)) {
