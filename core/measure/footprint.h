@@ -89,8 +89,6 @@ struct FootprintScan {
   std::uint64_t peak_mapped_event = 0;
   std::uint64_t live_at_peak_mapped = 0;
   std::uint64_t peak_arena_bytes = 0;
-  std::uint64_t end_live_bytes = 0;
-  std::uint64_t end_mapped_bytes = 0;
   WideSum mapped_dt;  // sums of bytes times clock advance
   WideSum live_dt;
   double mapped_over_live = 0;  // sum over events with live bytes

@@ -209,8 +209,6 @@ void FootprintPass::scan_event(std::uint64_t advance) noexcept {
   peak.live_bytes = std::max(peak.live_bytes, live_bytes_);
   peak.mapped_bytes = std::max(peak.mapped_bytes, mapped);
   scan.events = events_;
-  scan.end_live_bytes = live_bytes_;
-  scan.end_mapped_bytes = mapped;
 }
 
 // The chosen moments lie before the event with their number.
@@ -289,7 +287,6 @@ HeapSnapshot FootprintPass::snapshot() const noexcept {
 }
 
 void FootprintPass::finish() noexcept {
-  result_->events = events_;
   if (job_.pass == Pass::scan) count_costs();
   if (job_.pass != Pass::sample) return;
   sample_event();

@@ -69,7 +69,6 @@ void LatencyPass::window(std::span<const ReplayEvent> events, const std::uint64_
   } else {
     for (const ReplayEvent event : events) perform<MonotonicTicks>(event, wide);
   }
-  result_->events += events.size();
 }
 
 template <typename Ticks>

@@ -100,7 +100,6 @@ struct WorkerResult {
   ShortName malloc_version;
   ShortName malloc_path;
   std::int64_t cpu = -1;  // that the worker is bound to; -1: to none
-  std::uint64_t events = 0;
   std::uint64_t refused = 0;
   TimedReplay timed;
   int hardware_error = 0;  // errno, where hardware counters were refused

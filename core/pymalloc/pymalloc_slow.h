@@ -259,11 +259,8 @@ template <Geometry G, bool kCounts>
 void PyMalloc<G, kCounts>::visit_arenas(void (*visit)(void* context, const ArenaOccupancy& arena),
                                         void* context) const {
   for_each_arena([&](ArenaIndex, const Arena& arena) {
-    ArenaOccupancy row{.arena = static_cast<std::size_t>(arena.ordinal),
-                       .live_blocks = 0,
-                       .allocated_bytes = 0,
-                       .unused_pools = arena.available,
-                       .pools = arena.total};
+    ArenaOccupancy row{
+        .arena = static_cast<std::size_t>(arena.ordinal), .live_blocks = 0, .allocated_bytes = 0};
     for_each_pool(arena, [&](const Pool& pool) {
       row.live_blocks += pool.live;
       row.allocated_bytes += std::size_t{pool.live} * pool.block_bytes;

@@ -62,8 +62,6 @@ struct ArenaOccupancy {
   std::size_t arena;  // ordinal
   std::size_t live_blocks;
   std::size_t allocated_bytes;  // rounded
-  std::size_t unused_pools;
-  std::size_t pools;
 };
 
 // What is in one pool of a live arena.
