@@ -35,17 +35,16 @@ class TimePass {
 
   void window(std::span<const ReplayEvent> events, const std::uint64_t* wide) noexcept {
     TimedReplay& timed = result_->timed;
-    const PageFaults faults_before = page_faults();
-    const std::uint64_t switches_before = involuntary_switches();
+    const KernelCounts before = kernel_counts();
     counters_.start();
     const std::uint64_t begin = now_nanoseconds();
     const std::uint64_t refused = dispatch(events, wide);
     timed.nanoseconds += now_nanoseconds() - begin;
     counters_.stop();
-    const PageFaults faults = page_faults();
-    timed.minor_faults += faults.minor - faults_before.minor;
-    timed.major_faults += faults.major - faults_before.major;
-    timed.involuntary_switches += involuntary_switches() - switches_before;
+    const KernelCounts after = kernel_counts();
+    timed.minor_faults += after.minor_faults - before.minor_faults;
+    timed.major_faults += after.major_faults - before.major_faults;
+    timed.involuntary_switches += after.involuntary_switches - before.involuntary_switches;
     timed.events += events.size();
     timed.hardware = counters_.counts();
     result_->refused += refused;

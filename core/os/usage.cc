@@ -28,17 +28,12 @@ std::uint64_t resident_anonymous_bytes() noexcept {
   return (pages[1] - pages[2]) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-PageFaults page_faults() noexcept {
+KernelCounts kernel_counts() noexcept {
   rusage usage{};
   static_cast<void>(::getrusage(RUSAGE_SELF, &usage));
-  return {.minor = static_cast<std::uint64_t>(usage.ru_minflt),
-          .major = static_cast<std::uint64_t>(usage.ru_majflt)};
-}
-
-std::uint64_t involuntary_switches() noexcept {
-  rusage usage{};
-  static_cast<void>(::getrusage(RUSAGE_SELF, &usage));
-  return static_cast<std::uint64_t>(usage.ru_nivcsw);
+  return {.minor_faults = static_cast<std::uint64_t>(usage.ru_minflt),
+          .major_faults = static_cast<std::uint64_t>(usage.ru_majflt),
+          .involuntary_switches = static_cast<std::uint64_t>(usage.ru_nivcsw)};
 }
 
 std::uint64_t now_nanoseconds() noexcept {

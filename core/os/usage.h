@@ -9,14 +9,13 @@ namespace pymemlab {
 // 0 if /proc is not there.
 [[nodiscard]] std::uint64_t resident_anonymous_bytes() noexcept;
 
-struct PageFaults {
-  std::uint64_t minor = 0;
-  std::uint64_t major = 0;
+// Of this process since its start.
+struct KernelCounts {
+  std::uint64_t minor_faults = 0;
+  std::uint64_t major_faults = 0;
+  std::uint64_t involuntary_switches = 0;  // the processor was given to somebody else
 };
-[[nodiscard]] PageFaults page_faults() noexcept;
-
-// How often the kernel took the processor away from this process for another.
-[[nodiscard]] std::uint64_t involuntary_switches() noexcept;
+[[nodiscard]] KernelCounts kernel_counts() noexcept;
 
 // A monotonic clock.
 [[nodiscard]] std::uint64_t now_nanoseconds() noexcept;
