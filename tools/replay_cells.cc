@@ -271,7 +271,7 @@ class Planner {
 
   [[nodiscard]] ArenaResidue residue_for(const MeasuredTrace& trace,
                                          const Geometry& geometry) const {
-    const bool recorded = trace.arenas_of(geometry.arena_bytes) != 0;
+    const bool recorded = !trace.arena_bases(geometry.arena_bytes).empty();
     if (axes_.arena_residue.empty()) {
       if (recorded) return {.policy = ArenaResidue::Policy::recorded};
       return {.policy = ArenaResidue::Policy::random, .seed = axes_.seed};

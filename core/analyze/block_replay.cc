@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::uint64_t kLargestBlock = 64 * kKiB;
 
-std::vector<std::uint64_t> recorded_bases(const MeasuredTrace& trace, std::uint64_t arena_bytes) {
-  std::vector<std::uint64_t> bases;
-  for (const RecordedArena& arena : trace.plan.arenas)
-    if (arena.bytes == arena_bytes) bases.push_back(arena.base);
-  return bases;
-}
-
 std::size_t clamped(std::uint64_t bytes) {
   return static_cast<std::size_t>(std::min(bytes, kLargestBlock));
 }
@@ -29,7 +22,7 @@ const Configuration& configuration_of(const Cell& cell) {
 }  // namespace
 
 BlockReplay::BlockReplay(const MeasuredTrace& trace, const Cell& cell)
-    : bases_(recorded_bases(trace, cell.geometry.arena_bytes)),
+    : bases_(trace.arena_bases(cell.geometry.arena_bytes)),
       arenas_(cell.residue, bases_),
       memory_(options(cell)),
       blocks_(trace.plan.slots) {}

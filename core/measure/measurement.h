@@ -1,7 +1,6 @@
 // One cell's results as plain values: what reports are made of.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -93,10 +92,12 @@ struct MeasuredTrace {
   std::optional<std::string> damage;
   std::optional<std::string> approximate;  // why figures of it are, if they are
 
-  [[nodiscard]] std::uint64_t arenas_of(std::uint64_t arena_bytes) const noexcept {
-    return static_cast<std::uint64_t>(
-        std::count_if(plan.arenas.begin(), plan.arenas.end(),
-                      [&](const RecordedArena& a) { return a.bytes == arena_bytes; }));
+  // Of its recorded arenas of that size, in order of request.
+  [[nodiscard]] std::vector<std::uint64_t> arena_bases(std::uint64_t arena_bytes) const {
+    std::vector<std::uint64_t> bases;
+    for (const RecordedArena& arena : plan.arenas)
+      if (arena.bytes == arena_bytes) bases.push_back(arena.base);
+    return bases;
   }
 };
 

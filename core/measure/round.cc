@@ -118,7 +118,7 @@ WorkerJob job_for(const MeasuredTrace& trace, const Cell& cell, Pass pass) {
   job.geometry = cell.geometry;
   job.residue = cell.residue;
   job.slots = trace.plan.slots;
-  job.recorded_arenas = trace.arenas_of(cell.geometry.arena_bytes);
+  job.recorded_arenas = trace.arena_bases(cell.geometry.arena_bytes).size();
   job.clock_bytes = trace.plan.clock_bytes;
   return job;
 }
@@ -135,12 +135,8 @@ Round::Round(const MeasuredTrace* trace, const DecodedTrace* decoded, const Cell
     said_ = MemoryFile::create("pymemlab-said", 0);
     return;
   }
-  std::size_t k = 0;
-  for (const RecordedArena& arena : trace->plan.arenas) {
-    if (arena.bytes == cell.geometry.arena_bytes && k < channel_.recorded_bases().size()) {
-      channel_.recorded_bases()[k++] = arena.base;
-    }
-  }
+  const std::vector<std::uint64_t> bases = trace->arena_bases(cell.geometry.arena_bytes);
+  std::copy(bases.begin(), bases.end(), channel_.recorded_bases().begin());
 }
 
 const WorkerChannel& Round::run_repeatedly(

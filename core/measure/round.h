@@ -16,7 +16,8 @@ namespace pymemlab {
 // A fresh process that performs one pass. Throws InputError, naming the cell, when it cannot.
 class Round {
  public:
-  // REQUIRES: all outlive the round; trace is nullptr for Pass::probe alone; decoded may be.
+  // REQUIRES: all outlive the round; `job` is the trace's and the cell's; trace is nullptr for
+  // Pass::probe alone; decoded may be.
   Round(const MeasuredTrace* trace, const DecodedTrace* decoded, const Cell& cell,
         const RunOptions& options, const WorkerJob& job);
 
