@@ -196,23 +196,6 @@ class Groups {
   std::vector<SiteNumber> numbers_;
 };
 
-void count_arenas(const SmallHeap& heap, ArenaPinning& pinning) {
-  for (std::size_t i = 0; i < pinning.sparse.size(); ++i)
-    pinning.sparse[i].percent = ArenaPins::kPercent[i];
-  heap.visit_arenas(
-      [](void* context, const ArenaOccupancy& arena) {
-        auto& p = *static_cast<ArenaPinning*>(context);
-        ++p.arenas;
-        p.live_blocks += arena.live_blocks;
-        for (SparseArenas& sparse : p.sparse) {
-          if (arena.allocated_bytes * 100 >= p.arena_bytes * sparse.percent) continue;
-          ++sparse.arenas;
-          sparse.blocks += arena.live_blocks;
-        }
-      },
-      &pinning);
-}
-
 }  // namespace
 
 std::optional<ArenaPinning> find_arena_pinning(const MeasuredTrace& trace, const Cell& cell,
@@ -224,14 +207,20 @@ std::optional<ArenaPinning> find_arena_pinning(const MeasuredTrace& trace, const
   BlockReplay replay(trace, cell);
   walk(reader, replay,
        [&](std::uint64_t number, const Operation&) { return number < moment.event; });
-  if (replay.heap()->arenas() == 0) return std::nullopt;
+  const ArenaPins pins = ArenaPins::of(*replay.heap());
+  if (pins.arenas == 0) return std::nullopt;
   ArenaPinning pinning{.event = moment.event,
                        .moment = moment.why,
                        .arena_bytes = cell.geometry.arena_bytes,
+                       .arenas = pins.arenas,
                        .mapped_bytes = replay.arena_bytes(),
+                       .live_blocks = pins.live_blocks,
                        .live_bytes = replay.pooled_bytes(),
                        .knows_sites = reader.has_sites()};
-  count_arenas(*replay.heap(), pinning);
+  for (std::size_t i = 0; i < pinning.sparse.size(); ++i)
+    pinning.sparse[i] = {.percent = ArenaPins::kPercent[i],
+                         .arenas = pins.below[i].arenas,
+                         .blocks = pins.below[i].blocks};
   Groups groups(replay, trace.plan.clock_bytes);
   pinning.groups_found = groups.size();
   groups.free_best(replay, options.limit, pinning.groups);

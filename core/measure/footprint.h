@@ -36,7 +36,7 @@ struct FootprintSample {
   std::uint64_t packed_bytes = 0;
 };
 
-// Arenas that few live blocks hold, at one moment.
+// The arenas at one moment, and those of them that few live blocks hold.
 struct ArenaPins {
   static constexpr std::array<unsigned, 3> kPercent = {1, 5, 25};
   struct Below {
@@ -44,8 +44,11 @@ struct ArenaPins {
     std::uint64_t blocks = 0;  // live in them
   };
   std::uint64_t arenas = 0;
+  std::uint64_t live_blocks = 0;
   std::array<Below, 3>
       below{};  // occupancy (live rounded bytes over arena bytes) below kPercent[i]
+
+  [[nodiscard]] static ArenaPins of(const SmallHeap& heap) noexcept;
 };
 
 // The extremes within one interval of the allocation clock.

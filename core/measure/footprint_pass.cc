@@ -279,8 +279,8 @@ HeapSnapshot FootprintPass::snapshot() const noexcept {
   if (!statistics) return snapshot;
   snapshot.in_use = true;
   snapshot.statistics = *statistics;
-  if (const std::optional<ArenaPins> pins = subject_.pins()) {
-    snapshot.pins = *pins;
+  if (const SmallHeap* heap = subject_.heap()) {
+    snapshot.pins = ArenaPins::of(*heap);
     snapshot.pins_seen = true;
   }
   return snapshot;
@@ -300,10 +300,10 @@ void FootprintPass::count_costs() noexcept {
   const ArenaSource& arenas = subject_.arenas();
   costs.arena_maps = arenas.requests();
   costs.arena_unmaps = costs.arena_maps - arenas.mapped_bytes() / subject_.geometry().arena_bytes;
-  if (const std::optional<HeapCosts> heap = subject_.costs()) {
-    costs.heap = *heap;
-    costs.heap_counted = true;
-  }
+  const SmallHeap* heap = subject_.heap();
+  const std::optional<HeapCosts> counted = heap == nullptr ? std::nullopt : heap->costs();
+  costs.heap_counted = counted.has_value();
+  if (counted) costs.heap = *counted;
 }
 
 }  // namespace pymemlab

@@ -38,10 +38,6 @@ std::optional<HeapStatistics> ModelSubject::heap_statistics() const {
   return heap == nullptr ? std::nullopt : std::optional(heap->statistics());
 }
 
-std::optional<HeapCosts> ModelSubject::costs() const noexcept {
-  return memory_.heap() == nullptr ? std::nullopt : memory_.heap()->costs();
-}
-
 std::uint64_t ModelSubject::own_raw_bytes(std::uint64_t) const noexcept {
   struct Sum {
     const Memory* memory;
@@ -55,27 +51,6 @@ std::uint64_t ModelSubject::own_raw_bytes(std::uint64_t) const noexcept {
       },
       &sum);
   return sum.bytes;
-}
-
-std::optional<ArenaPins> ModelSubject::pins() const noexcept {
-  if (memory_.heap() == nullptr) return std::nullopt;
-  ArenaPins pins;
-  struct Fold {
-    ArenaPins* pins;
-    std::uint64_t arena_bytes;
-  } fold{&pins, geometry().arena_bytes};
-  memory_.heap()->visit_arenas(
-      [](void* context, const ArenaOccupancy& arena) {
-        auto* f = static_cast<Fold*>(context);
-        ++f->pins->arenas;
-        for (std::size_t i = 0; i < ArenaPins::kPercent.size(); ++i) {
-          if (arena.allocated_bytes * 100 >= f->arena_bytes * ArenaPins::kPercent[i]) continue;
-          ++f->pins->below[i].arenas;
-          f->pins->below[i].blocks += arena.live_blocks;
-        }
-      },
-      &fold);
-  return pins;
 }
 
 std::optional<MimallocFigures> ModelSubject::mimalloc() const noexcept {

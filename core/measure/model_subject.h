@@ -15,8 +15,6 @@ class ModelSubject final : public ReplaySubject {
     return memory_.cost(domain, block);
   }
   [[nodiscard]] std::optional<HeapStatistics> heap_statistics() const override;
-  [[nodiscard]] std::optional<HeapCosts> costs() const noexcept override;
-  [[nodiscard]] std::optional<ArenaPins> pins() const noexcept override;
   [[nodiscard]] const SmallHeap* heap() const noexcept override { return memory_.heap(); }
   [[nodiscard]] std::uint64_t own_raw_bytes(std::uint64_t raw_bytes) const noexcept override;
   [[nodiscard]] std::optional<MimallocFigures> mimalloc() const noexcept override;

@@ -18,9 +18,6 @@ class RealSubject final : public ReplaySubject {
   [[nodiscard]] const Geometry& geometry() const noexcept override { return geometry_; }
   [[nodiscard]] BlockCost cost(Domain domain, const void* block) const noexcept override;
   [[nodiscard]] std::optional<HeapStatistics> heap_statistics() const override;
-  // Not seen from outside.
-  [[nodiscard]] std::optional<HeapCosts> costs() const noexcept override { return std::nullopt; }
-  [[nodiscard]] std::optional<ArenaPins> pins() const noexcept override { return std::nullopt; }
   // The arena table and the radix nodes: what raw serves beyond the replay's blocks.
   [[nodiscard]] std::uint64_t own_raw_bytes(std::uint64_t raw_bytes) const noexcept override {
     return meter_.usable_bytes() - raw_bytes;

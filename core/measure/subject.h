@@ -44,11 +44,7 @@ class ReplaySubject {
   [[nodiscard]] virtual BlockCost cost(Domain domain, const void* block) const noexcept = 0;
   // pymalloc's, if it serves mem and obj.
   [[nodiscard]] virtual std::optional<HeapStatistics> heap_statistics() const = 0;
-  // pymalloc's, if it counts them.
-  [[nodiscard]] virtual std::optional<HeapCosts> costs() const noexcept = 0;
-  // Arenas that few blocks hold; nothing where it cannot be seen.
-  [[nodiscard]] virtual std::optional<ArenaPins> pins() const noexcept = 0;
-  // pymalloc itself, where it can be walked pool by pool.
+  // pymalloc itself, if it serves mem and obj and can be seen: a real CPython's cannot.
   [[nodiscard]] virtual const SmallHeap* heap() const noexcept { return nullptr; }
   // Usable bytes of the raw blocks that the heap holds for itself. `raw_bytes`: of the raw blocks
   // that the replay holds.
