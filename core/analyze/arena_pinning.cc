@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "core/analyze/block_replay.h"
+#include "core/pymem/configuration.h"
 #include "core/trace/trace_reader.h"
 
 namespace pymemlab {
@@ -71,7 +73,9 @@ Moment widest_gap(const MeasuredTrace& trace, const Cell& cell) {
 // The groups of live blocks, and which arenas each is in.
 class Groups {
  public:
-  Groups(const BlockReplay& replay, std::uint64_t clock_bytes) {
+  // `sites`: null where the trace does not know them. REQUIRES: they outlive the groups.
+  Groups(const BlockReplay& replay, const SiteTable* sites, std::uint64_t clock_bytes)
+      : sites_(sites) {
     const std::vector<BlockReplay::Block>& blocks = replay.blocks();
     for (std::uint32_t slot = 0; slot < blocks.size(); ++slot)
       if (blocks[slot].live && blocks[slot].pooled) add(replay, slot, clock_bytes);
@@ -97,7 +101,7 @@ class Groups {
           std::max_element(groups_.begin(), groups_.end(),
                            [&](const Group& a, const Group& b) { return rank(a) < rank(b); });
       if (best == groups_.end() || arenas_alone(*best) == 0) return;
-      PinningGroup figures = best->figures;
+      PinningGroup figures = described(*best);
       figures.arenas_alone = arenas_alone(*best);
       const std::uint64_t before = replay.arena_bytes();
       for (const std::uint32_t slot : best->slots) replay.free(slot);
@@ -108,8 +112,7 @@ class Groups {
       }
       best->slots.clear();
       best->blocks_in.clear();
-      freed.push_back(figures);
-      numbers_.push_back(best->site);
+      freed.push_back(std::move(figures));
     }
   }
   // The others, by what share they have in arenas that few blocks hold.
@@ -121,14 +124,11 @@ class Groups {
                      [&](const Group* a, const Group* b) { return share(*a) > share(*b); });
     for (const Group* group : others) {
       if (listed.size() >= limit) return;
-      listed.push_back(group->figures);
-      numbers_.push_back(group->site);
+      listed.push_back(described(*group));
     }
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return groups_.size(); }
-  // Of the groups listed so far.
-  [[nodiscard]] const std::vector<SiteNumber>& sites() const noexcept { return numbers_; }
 
  private:
   struct Group {
@@ -169,6 +169,11 @@ class Groups {
     if (++group.blocks_in[replay.heap()->placement(base)->arena] == 1) ++figures.arenas;
     group.slots.push_back(slot);
   }
+  [[nodiscard]] PinningGroup described(const Group& group) const {
+    PinningGroup figures = group.figures;
+    if (sites_ != nullptr) figures.site = site_text(*sites_, group.site);
+    return figures;
+  }
   [[nodiscard]] std::uint64_t arenas_alone(const Group& group) const {
     return static_cast<std::uint64_t>(
         std::count_if(group.blocks_in.begin(), group.blocks_in.end(),
@@ -189,18 +194,18 @@ class Groups {
     return arenas;
   }
 
+  const SiteTable* sites_;
   std::map<std::tuple<std::uint64_t, SiteNumber>, std::size_t> index_;
   std::vector<Group> groups_;
   std::map<std::size_t, ArenaUse> arenas_;  // by ordinal
   std::uint64_t sparse_bytes_ = 0;
-  std::vector<SiteNumber> numbers_;
 };
 
 }  // namespace
 
 std::optional<ArenaPinning> find_arena_pinning(const MeasuredTrace& trace, const Cell& cell,
                                                const ArenaPinningOptions& options) {
-  if (BlockReplay(trace, cell).heap() == nullptr) return std::nullopt;
+  if (configuration_named(cell.configuration).mem_and_obj != Base::pymalloc) return std::nullopt;
   const Moment moment =
       options.event ? Moment{.event = *options.event, .why = kAsked} : widest_gap(trace, cell);
   TraceReader reader = TraceReader::open(trace.path, {.sites = true});
@@ -221,13 +226,10 @@ std::optional<ArenaPinning> find_arena_pinning(const MeasuredTrace& trace, const
     pinning.sparse[i] = {.percent = ArenaPins::kPercent[i],
                          .arenas = pins.below[i].arenas,
                          .blocks = pins.below[i].blocks};
-  Groups groups(replay, trace.plan.clock_bytes);
+  Groups groups(replay, pinning.knows_sites ? &reader.sites() : nullptr, trace.plan.clock_bytes);
   pinning.groups_found = groups.size();
   groups.free_best(replay, options.limit, pinning.groups);
   groups.list_others(options.limit, pinning.groups);
-  if (!pinning.knows_sites) return pinning;
-  for (std::size_t i = 0; i < pinning.groups.size(); ++i)
-    pinning.groups[i].site = site_text(reader.sites(), groups.sites()[i]);
   return pinning;
 }
 

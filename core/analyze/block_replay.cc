@@ -14,11 +14,6 @@ std::size_t clamped(std::uint64_t bytes) {
   return static_cast<std::size_t>(std::min(bytes, kLargestBlock));
 }
 
-const Configuration& configuration_of(const Cell& cell) {
-  return configuration_for(cell.configuration, profile_named(cell.profile),
-                           build_named(cell.build));
-}
-
 }  // namespace
 
 BlockReplay::BlockReplay(const MeasuredTrace& trace, const Cell& cell)
@@ -34,7 +29,7 @@ BlockReplay::~BlockReplay() {
 
 MemoryOptions BlockReplay::options(const Cell& cell) noexcept {
   return {.profile = &profile_named(cell.profile),
-          .configuration = &configuration_of(cell),
+          .configuration = &configuration_named(cell.configuration),
           .geometry = cell.geometry,
           .arenas = arenas_.record(),
           .nominal_base = ArenaSource::nominal_base,
