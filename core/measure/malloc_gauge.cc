@@ -1,18 +1,14 @@
 #include "core/measure/malloc_gauge.h"
 
-#include <dlfcn.h>
 #include <malloc.h>
 
 #include <array>
 #include <cstddef>
 
+#include "core/measure/malloc_symbols.h"
+
 namespace pymemlab {
 namespace {
-
-template <typename Function>
-Function* symbol(const char* name) noexcept {
-  return reinterpret_cast<Function*>(::dlsym(RTLD_DEFAULT, name));
-}
 
 using Mallctl = int(const char*, void*, std::size_t*, void*, std::size_t);
 
@@ -99,9 +95,9 @@ struct Row {
   const char* own_symbol;
   MallocReading (*read)() noexcept;
 };
-constexpr std::array kRows = {Row{"mallctl", jemalloc_reading}, Row{"mi_version", mimalloc_reading},
-                              Row{"tc_version", tcmalloc_reading},
-                              Row{"__scudo_print_stats", scudo_reading}};
+constexpr std::array kRows = {Row{kJemallocsOwn, jemalloc_reading},
+                              Row{kMimallocsOwn, mimalloc_reading},
+                              Row{kTcmallocsOwn, tcmalloc_reading}, Row{kScudosOwn, scudo_reading}};
 
 }  // namespace
 

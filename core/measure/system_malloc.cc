@@ -13,6 +13,7 @@
 #include <span>
 
 #include "core/base/input_error.h"
+#include "core/measure/malloc_symbols.h"
 #include "core/os/file.h"
 
 namespace pymemlab {
@@ -22,11 +23,6 @@ namespace fs = std::filesystem;
 
 using Setting = std::pair<std::string, std::string>;
 using Variables = std::vector<Setting>;
-
-template <typename Function>
-Function* symbol(const char* name) noexcept {
-  return reinterpret_cast<Function*>(::dlsym(RTLD_DEFAULT, name));
-}
 
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -185,21 +181,21 @@ constexpr std::array kRows = {
     Row{"jemalloc",
         "libjemalloc2",
         {"libjemalloc.so.2"},
-        "mallctl",
+        kJemallocsOwn,
         jemalloc_version,
         jemalloc_variables,
         jemalloc_refused},
     Row{"mimalloc",
         "libmimalloc2.0",
         {"libmimalloc.so.2"},
-        "mi_version",
+        kMimallocsOwn,
         mimalloc_version,
         mimalloc_variables,
         mimalloc_refused},
     Row{"tcmalloc",
         "libtcmalloc-minimal4",
         {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"},
-        "tc_version",
+        kTcmallocsOwn,
         tcmalloc_version,
         tcmalloc_variables,
         tcmalloc_refused},
@@ -207,7 +203,7 @@ constexpr std::array kRows = {
         "libclang-rt-14-dev",
         {"libclang_rt.scudo_standalone-x86_64.so", "libclang_rt.scudo_standalone.so",
          "libclang_rt.scudo_standalone-aarch64.so"},
-        "__scudo_print_stats",
+        kScudosOwn,
         scudo_version,
         scudo_variables,
         scudo_refused},
