@@ -11,7 +11,8 @@ namespace pymemlab {
 
 class DecodedTrace {
  public:
-  // Nothing if it would take more than `most_bytes`. Throws InputError.
+  // Nothing if its events would take more than `most_bytes`; their side words and the frees after
+  // them are not counted. Throws InputError.
   [[nodiscard]] static std::optional<DecodedTrace> read(const MeasuredTrace& trace,
                                                         std::uint64_t most_bytes);
 

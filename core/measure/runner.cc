@@ -188,7 +188,7 @@ class Schedule {
     const std::optional<DecodedTrace>& decoded = decoded_[measurements_[i].cell.trace];
     return decoded ? &*decoded : nullptr;
   }
-  // As long as all of them take at most an eighth of the memory.
+  // As long as the events of all of them take at most an eighth of the memory.
   void decode() {
     constexpr std::uint64_t kShare = 8;
     std::uint64_t room = physical_memory_bytes() / kShare;
