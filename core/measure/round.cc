@@ -15,15 +15,20 @@ namespace {
 
 constexpr const char* kDriver = "libpymemlab-driver.so";
 
+std::string text(const ShortName& name) { return std::string(name.view()); }
+
+MallocIdentity malloc_of(const WorkerResult& result) {
+  return {.name = text(result.malloc_name),
+          .version = text(result.malloc_version),
+          .path = text(result.malloc_path)};
+}
+
 void note_outcome(Measurement& measurement, const WorkerResult& result) {
-  auto text = [](const ShortName& name) { return std::string(name.view()); };
   if (!result.engine_version.view().empty()) {
     measurement.engine =
         Engine{.version = text(result.engine_version), .path = text(result.engine_path)};
   }
-  measurement.malloc = MallocIdentity{.name = text(result.malloc_name),
-                                      .version = text(result.malloc_version),
-                                      .path = text(result.malloc_path)};
+  measurement.malloc = malloc_of(result);
   if (result.refused == 0) return;
   measurement.void_reason = fmt::format(
       "{} requests that succeeded when the trace was recorded were refused here", result.refused);
@@ -279,7 +284,7 @@ void measure_latency(const MeasuredTrace& trace, const DecodedTrace* decoded,
   const WorkerChannel& channel = worker.run();
   const WorkerResult& result = channel.result();
   note_outcome(measurement, result);
-  Latency latency{.timer = {.clock = std::string(result.latency_clock.view()),
+  Latency latency{.timer = {.clock = text(result.latency_clock),
                             .resolution_ns = result.clock_resolution_ns,
                             .overhead_ns = result.clock_overhead_ns,
                             .empty_calls = channel.latencies().empty_calls()},
@@ -348,11 +353,9 @@ Probe probe(const std::string& target, const SystemMalloc& system_malloc,
     throw InputError("{}; it said: {}", error.what(), said.substr(0, said.find('\n')));
   }
   const WorkerResult& result = round.result();
-  return {.target_version = std::string(result.target_version.view()),
+  return {.target_version = text(result.target_version),
           .alignment = result.alignment,
-          .malloc = {.name = std::string(result.malloc_name.view()),
-                     .version = std::string(result.malloc_version.view()),
-                     .path = std::string(result.malloc_path.view())},
+          .malloc = malloc_of(result),
           .said = round.said()};
 }
 
