@@ -4,19 +4,12 @@
 #include <cstring>
 
 #include "core/replay/call.h"
+#include "core/replay/null_target.h"
 
 namespace pymemlab {
 namespace {
 
 constexpr std::size_t kTrials = 20'001;
-
-AllocatorRecord empty_record() noexcept {
-  return {.context = nullptr,
-          .malloc = [](void*, std::size_t) -> void* { return nullptr; },
-          .calloc = [](void*, std::size_t, std::size_t) -> void* { return nullptr; },
-          .realloc = [](void*, void* block, std::size_t) { return block; },
-          .free = [](void*, void*) {}};
-}
 
 }  // namespace
 
@@ -52,7 +45,7 @@ void LatencyPass::set_up() noexcept {
   result_->clock_overhead_ns = static_cast<double>(trials[kTrials / 2]) * scale_.ns_per_tick;
 
   // Read anew before each call, as the replay does.
-  const AllocatorRecord empty = empty_record();
+  const AllocatorRecord empty = null_domains()[0].api;
   const AllocatorRecord* volatile api = &empty;
   for (std::size_t i = 0; i < kTrials; ++i) {
     const AllocatorRecord& record = *api;
