@@ -68,13 +68,9 @@ std::vector<unsigned> allowed_cpus() {
   return allowed;
 }
 
-std::optional<unsigned> only_cpu() noexcept {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0 || CPU_COUNT(&cpus) != 1) return std::nullopt;
-  unsigned cpu = 0;
-  while (!CPU_ISSET(cpu, &cpus)) ++cpu;
-  return cpu;
+std::optional<unsigned> only_cpu() {
+  const std::vector<unsigned> allowed = allowed_cpus();
+  return allowed.size() == 1 ? std::optional(allowed[0]) : std::nullopt;
 }
 
 std::optional<double> load_average() {

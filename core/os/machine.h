@@ -21,7 +21,7 @@ struct Machine {
 // Processors that this process may run on, ascending; empty if the kernel does not tell.
 [[nodiscard]] std::vector<unsigned> allowed_cpus();
 // The one that it is bound to; nothing if there are several.
-[[nodiscard]] std::optional<unsigned> only_cpu() noexcept;
+[[nodiscard]] std::optional<unsigned> only_cpu();
 
 // Runnable processes in the last minute, on average; nothing if the kernel does not tell.
 [[nodiscard]] std::optional<double> load_average();
