@@ -197,11 +197,7 @@ AdviceInput measure(const std::string& path, const AdviseOptions& options) {
 }
 
 int run_advise(const AdviseOptions& options) {
-  if (!kOptimisedBuild && !options.allow_debug_build) {
-    throw InputError(
-        "this is a debug build, whose times mean nothing: build the release preset, or say "
-        "--allow-debug-build");
-  }
+  refuse_debug_build(options.allow_debug_build);
   if (options.words.empty()) {
     throw InputError(
         "advise: wanted a trace, or a command to run, as in 'pymemlab advise -- python3 app.py'");

@@ -10,11 +10,9 @@ inline constexpr const char* kVersion = PYMEMLAB_VERSION;
 extern const char* const kRevision;  // of the source, "" if it was built outside a repository
 extern const char* const kCompiler;
 extern const char* const kBuildType;
-#ifdef NDEBUG
-inline constexpr bool kOptimisedBuild = true;
-#else
-inline constexpr bool kOptimisedBuild = false;
-#endif
+
+// Throws InputError if this is no optimised build, whose times mean something, unless `allowed`.
+void refuse_debug_build(bool allowed);
 
 // This process's arguments, the program's name first.
 [[nodiscard]] std::vector<std::string> command_line();

@@ -147,11 +147,7 @@ void say_what_is_thin(const std::vector<Measurement>& measurements, bool fixed_r
 }
 
 int run_replay(const ReplayOptions& options) {
-  if (!kOptimisedBuild && !options.allow_debug_build) {
-    throw InputError(
-        "this is a debug build, whose times mean nothing: build the release preset, or say "
-        "--allow-debug-build");
-  }
+  refuse_debug_build(options.allow_debug_build);
   RunOptions run = run_options(options);
   if (options.list) {
     fmt::print("{}", machine_offers(run));
