@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/counts.h"
 #include "core/trace/format.h"
 #include "tools/subcommand.h"
 #include "tools/temporary_folder.h"
@@ -29,10 +30,6 @@ struct CheckCommand {
   bool leaks = false;
   CheckOptions options;
 };
-
-std::string plural(std::uint64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
 
 std::string at_site(const std::optional<std::string>& site) {
   return site ? fmt::format(" ({})", *site) : "";
@@ -50,10 +47,10 @@ std::string headline(const Finding& finding) {
     case FindingKind::unknown_block:
       return fmt::format("{} of {:#x}, {}", call, finding.address,
                          finding.block
-                             ? plural(finding.offset_bytes, "byte") + " into the block below"
+                             ? counted(finding.offset_bytes, "byte") + " into the block below"
                              : "where the trace knows no block");
     case FindingKind::zero_size: return call;
-    case FindingKind::failed: return fmt::format("{} for {}", call, plural(finding.bytes, "byte"));
+    case FindingKind::failed: return fmt::format("{} for {}", call, counted(finding.bytes, "byte"));
   }
   return call;
 }
@@ -101,7 +98,7 @@ void print_outcomes(const std::vector<Outcome>& outcomes) {
 void print_mistake(const Finding& finding) {
   fmt::print("event {}{}: {}\n", finding.event, at_site(finding.site), headline(finding));
   if (finding.block) {
-    fmt::print("    block: {}, domain {}, from event {}{}\n", plural(finding.block->bytes, "byte"),
+    fmt::print("    block: {}, domain {}, from event {}{}\n", counted(finding.block->bytes, "byte"),
                name(finding.block->domain), finding.block->made_event,
                at_site(finding.block->site));
   }
@@ -141,12 +138,12 @@ void print_left(const CheckReport& report) {
   for (std::size_t domain = 0; domain < kDomains; ++domain) {
     const LeftTotal& left = report.left[domain];
     if (left.blocks != 0) {
-      domains.push_back(fmt::format("{} {} in {}", kDomainNames[domain], plural(left.bytes, "byte"),
-                                    plural(left.blocks, "block")));
+      domains.push_back(fmt::format("{} {} in {}", kDomainNames[domain],
+                                    counted(left.bytes, "byte"), counted(left.blocks, "block")));
     }
   }
-  fmt::print("never freed: {} in {}: {}\n", plural(total.bytes, "byte"),
-             plural(total.blocks, "block"), fmt::join(domains, "; "));
+  fmt::print("never freed: {} in {}: {}\n", counted(total.bytes, "byte"),
+             counted(total.blocks, "block"), fmt::join(domains, "; "));
   fmt::print("    {:>14} {:>10} {:>14}  {:<6} {:>12}\n", "bytes", "blocks", "bytes each", "domain",
              "first event");
   for (const LeftBlocks& group : report.left_groups) {
@@ -155,12 +152,12 @@ void print_left(const CheckReport& report) {
   }
   if (report.left_groups_found > report.left_groups.size()) {
     fmt::print("    and {}; --limit shows more\n",
-               plural(report.left_groups_found - report.left_groups.size(), "smaller group"));
+               counted(report.left_groups_found - report.left_groups.size(), "smaller group"));
   }
 }
 
 void print_report(const CheckReport& report, bool leaks_are_wrong) {
-  fmt::print("{}: {}, judged as CPython {}\n", report.path, plural(report.events, "event"),
+  fmt::print("{}: {}, judged as CPython {}\n", report.path, counted(report.events, "event"),
              report.profile);
   for (const Finding& finding : report.findings)
     if (finding.wrong) print_mistake(finding);
@@ -174,8 +171,8 @@ void print_report(const CheckReport& report, bool leaks_are_wrong) {
   if (report.wrong() + leaks == 0) {
     fmt::print("nothing is wrong\n");
   } else {
-    fmt::print("wrong: {}{}\n", plural(report.wrong(), "call"),
-               leaks_are_wrong ? fmt::format(", {}", plural(leaks, "leaked block")) : "");
+    fmt::print("wrong: {}{}\n", counted(report.wrong(), "call"),
+               leaks_are_wrong ? fmt::format(", {}", counted(leaks, "leaked block")) : "");
   }
 }
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/counts.h"
 #include "core/base/input_error.h"
 #include "core/trace/approximate.h"
 #include "core/trace/site_ranking.h"
@@ -33,13 +34,6 @@ struct InfoOptions {
 };
 
 constexpr std::size_t kBarWidth = 40;
-
-// "1,234,567"
-std::string grouped(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
-  return digits;
-}
 
 std::string share(std::uint64_t part, std::uint64_t whole) {
   if (whole == 0) return "-";

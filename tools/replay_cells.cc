@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/base/counts.h"
 #include "core/base/input_error.h"
 #include "core/measure/target.h"
 #include "core/pymem/configuration.h"
@@ -117,8 +118,7 @@ class Planner {
     }
     if (planned_.cells.empty()) throw InputError("nothing is left to measure: {}", reasons());
     for (const auto& [reason, count] : left_out_)
-      planned_.left_out.push_back(
-          fmt::format("{} ({} cell{})", reason, count, count == 1 ? "" : "s"));
+      planned_.left_out.push_back(fmt::format("{} ({})", reason, counted(count, "cell")));
     return std::move(planned_);
   }
 

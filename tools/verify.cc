@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "core/base/counts.h"
 #include "core/base/input_error.h"
 #include "core/record/interpreters.h"
 #include "core/record/recorder.h"
@@ -35,8 +36,8 @@ std::string compared_text(const VerifyReport& report) {
                                           : "placement: not applicable, " +
                                                 tally(report.outcomes, "requests answered alike");
   if (report.checkpoints.compared > 0) {
-    text += fmt::format(", {} at {} checkpoint{}", tally(report.lines, "lines of statistics"),
-                        report.checkpoints.compared, report.checkpoints.compared == 1 ? "" : "s");
+    text += fmt::format(", {} at {}", tally(report.lines, "lines of statistics"),
+                        counted(report.checkpoints.compared, "checkpoint"));
   }
   if (report.allocated_blocks.compared > 0) {
     text += ", " + tally(report.allocated_blocks, "counts of allocated blocks");

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "core/base/counts.h"
 #include "core/base/units.h"
 
 namespace pymemlab {
@@ -25,17 +26,6 @@ std::string percent(double part, double whole) {
 }
 std::string percent(std::uint64_t part, std::uint64_t whole) {
   return percent(static_cast<double>(part), static_cast<double>(whole));
-}
-
-// "1,234,567"
-std::string grouped(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
-  return digits;
-}
-
-std::string counted(std::uint64_t number, std::string_view noun) {
-  return fmt::format("{} {}{}", grouped(number), noun, number == 1 ? "" : "s");
 }
 
 double peak_difference(const SettingFigures& cell, const SettingFigures& standard) {
@@ -198,7 +188,7 @@ void Sentences::time_of(Topic topic, const ComparedSetting& cell) {
   const std::string who = "PYTHONMALLOC=" + cell.figures.configuration;
   if (!cell.time) {
     return add(topic, fmt::format("What {} does to the time is not known after {}.", who,
-                                  counted(input_.rounds, "round")));
+                                  counted_in_groups(input_.rounds, "round")));
   }
   const TimeRatio& ratio = *cell.time;
   const std::string sure =
@@ -216,7 +206,7 @@ void Sentences::time_of(Topic topic, const ComparedSetting& cell) {
                   who, ratio.median, sure, cell.figures.ns_per_request,
                   input_.standard.ns_per_request,
                   std::abs(ns) * static_cast<double>(input_.requests) / 1e9,
-                  ns < 0 ? "less" : "more", counted(input_.requests, "request")));
+                  ns < 0 ? "less" : "more", counted_in_groups(input_.requests, "request")));
 }
 
 void Sentences::time() { time_of(Topic::time, input_.malloc); }
@@ -308,7 +298,7 @@ void Sentences::lines() {
     add(Topic::lines,
         fmt::format("{} holds {} ({} of what is live at the peak) in {}.", line.site,
                     mebibytes(line.bytes), percent(line.bytes, input_.sites_peak_bytes),
-                    counted(line.blocks, "block")));
+                    counted_in_groups(line.blocks, "block")));
   }
 }
 
@@ -326,11 +316,12 @@ void Sentences::group(const PinningGroup& group, std::size_t number) {
   add(Topic::pinned,
       fmt::format("{} of size class {}{} ({}, {} of {}), {} {} of {} own: freeing {}{} would "
                   "return {} ({} bytes).",
-                  counted(group.blocks, "block"), group.block_bytes, asked_for, made, epochs,
-                  kEpochs, group.blocks == 1 ? "holds" : "hold",
-                  counted(group.arenas_alone, "arena"), group.blocks == 1 ? "its" : "their",
-                  group.blocks == 1 ? "it" : "them", number == 0 ? "" : " as well",
-                  mebibytes(group.returned_bytes), grouped(group.returned_bytes)));
+                  counted_in_groups(group.blocks, "block"), group.block_bytes, asked_for, made,
+                  epochs, kEpochs, group.blocks == 1 ? "holds" : "hold",
+                  counted_in_groups(group.arenas_alone, "arena"),
+                  group.blocks == 1 ? "its" : "their", group.blocks == 1 ? "it" : "them",
+                  number == 0 ? "" : " as well", mebibytes(group.returned_bytes),
+                  grouped(group.returned_bytes)));
 }
 
 void Sentences::pinned() {
@@ -341,10 +332,10 @@ void Sentences::pinned() {
   add(Topic::pinned,
       fmt::format("After event {} ({}) pymalloc has {} ({}) mapped, of which {} is live; {} of "
                   "them, less than {} % live, {} held by {}.",
-                  grouped(pinning.event), pinning.moment, counted(pinning.arenas, "arena"),
-                  mebibytes(pinning.mapped_bytes), mebibytes(pinning.live_bytes),
-                  grouped(sparse.arenas), sparse.percent, sparse.arenas == 1 ? "is" : "are",
-                  counted(sparse.blocks, "block")));
+                  grouped(pinning.event), pinning.moment,
+                  counted_in_groups(pinning.arenas, "arena"), mebibytes(pinning.mapped_bytes),
+                  mebibytes(pinning.live_bytes), grouped(sparse.arenas), sparse.percent,
+                  sparse.arenas == 1 ? "is" : "are", counted_in_groups(sparse.blocks, "block")));
   std::size_t shown = 0;
   for (const PinningGroup& each : pinning.groups) {
     if (each.returned_bytes == 0 || shown == kShown) break;
@@ -356,7 +347,7 @@ void Sentences::pinned() {
         fmt::format("No one line's blocks of one class hold an arena alone, so that freeing them "
                     "would return nothing by itself; {} of size class {}{} have the largest part "
                     "in those arenas.",
-                    counted(most.blocks, "block"), most.block_bytes,
+                    counted_in_groups(most.blocks, "block"), most.block_bytes,
                     most.site.empty() ? "" : fmt::format(", asked for at {},", most.site)));
   }
 }

@@ -4,16 +4,13 @@
 
 #include <algorithm>
 
+#include "core/base/counts.h"
 #include "core/base/units.h"
 
 namespace pymemlab {
 namespace {
 
 using Cells = std::vector<const ComparedCell*>;
-
-std::string plural(std::size_t count, const char* one, const char* many) {
-  return fmt::format("{} {}", count, count == 1 ? one : many);
-}
 
 std::string span_text(const MedianInterval& interval) {
   return fmt::format("{:.2f} to {:.2f}, {:.0f} % sure", interval.low, interval.high,
@@ -64,11 +61,11 @@ void compare_times(const Cells& cells, const std::string& first, std::vector<std
                               times_text(*slower.back())));
   }
   if (same != 0)
-    out.push_back(fmt::format("No difference in time is detectable for {}.",
-                              plural(same, "setting", "settings")));
+    out.push_back(
+        fmt::format("No difference in time is detectable for {}.", counted(same, "setting")));
   if (thin != 0)
-    out.push_back(fmt::format("Too few rounds for a verdict on the time of {}.",
-                              plural(thin, "setting", "settings")));
+    out.push_back(
+        fmt::format("Too few rounds for a verdict on the time of {}.", counted(thin, "setting")));
 }
 
 // One figure of memory: the first cell's, the least and the most.
@@ -121,7 +118,7 @@ std::vector<std::string> summary_of(const ComparedTrace& trace) {
   if (void_cells != 0) {
     sentences.push_back(
         fmt::format("Left out here: {} in which a request failed that had not failed in the trace.",
-                    plural(void_cells, "setting", "settings")));
+                    counted(void_cells, "setting")));
   }
   return sentences;
 }
