@@ -8,7 +8,6 @@
 
 #include "core/trace/chunk.h"
 #include "core/trace/event.h"
-#include "core/trace/slot_table.h"
 #include "core/trace/varint.h"
 
 namespace pymemlab {
@@ -44,11 +43,13 @@ inline constexpr std::size_t kEventsHeadBytes = 28;
 inline constexpr std::uint32_t kAddressesAfresh = 1;
 
 inline constexpr std::size_t kMaxDictionary = 256;
+// The oldest allocation whose block an age or difference may name is this many back.
+inline constexpr std::uint32_t kMaxAge = 1u << 20;
 
 // How an event names a block. An age counts allocations back from the event: 1 is the newest
 // allocation's block. A difference counts them from the allocation of the block that an age or
 // difference named last in the chunk (forwards if positive), which is small where a structure is
-// torn down. Only blocks among the newest kAgeRing - 1 allocations have such names; older ones go
+// torn down. Only blocks among the newest kMaxAge allocations have such names; older ones go
 // by their slot, as the difference to the slot that went by it last in the chunk. `dead` is a slot
 // too, of a free that changes nothing because the slot is dead: every such free has this form, so
 // that a reader need not know which slots are live to know which are taken next. A chunk starts as

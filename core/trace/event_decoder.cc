@@ -28,6 +28,21 @@ std::uint32_t offset_of(NameForm form, std::uint64_t name) noexcept {
 
 }  // namespace
 
+void EventDecoder::restore(const KeyState& state) {
+  slots_.restore(state.allocations, state.used, state.free_slots);
+  ring_ = AllocationRing();
+  ring_.make_room(state.allocations, 0);
+  const auto remember = [&](Slot slot, std::uint64_t age) {
+    if (age <= kMaxAge) ring_[state.allocations - age] = slot;
+  };
+  for (std::size_t i = 0; i < state.blocks.size(); ++i)
+    remember(state.blocks[i].slot, state.block_ages[i]);
+  for (std::size_t i = 0; i < state.free_slots.size(); ++i)
+    remember(state.free_slots[i], state.free_ages[i]);
+  next_event_ = state.next_event;
+  arenas_ = state.arenas;
+}
+
 EventsHead EventDecoder::decode(ChunkReader& chunk, EventBatch& batch,
                                 std::vector<std::string>& marks, TraceDigest& digest) {
   const EventsHead head = read_head(chunk);
@@ -81,7 +96,6 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   const bool frees = kind == EventKind::free && row.form != NameForm::dead;
   const bool allocates = takes_new_slot(kind) && !event.failed();
   row.allocates = allocates ? ~0u : 0;
-  row.names = ~row.allocates;
   row.live = (allocates ? 1 : 0) - (frees ? 1 : 0);
   row.from_last = row.form == NameForm::difference ? ~0u : 0;
   if ((row.form != NameForm::age && !names_block(kind)) ||
@@ -96,7 +110,7 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   }
   const std::uint64_t size = has_size(kind) ? from.next() : 0;
   const std::uint64_t name = has_name(kind) ? from.next() : 0;
-  if (from.failed() || size > Event::kWide || name / 2 >= kAgeRing || names_slot(row.form))
+  if (from.failed() || size > Event::kWide || name / 2 >= kMaxAge || names_slot(row.form))
     refuse(chunk, "a dictionary entry with a size or name that may not stand there");
   row.low |= static_cast<std::uint32_t>(size) << 8;
   if (has_name(kind)) row.offset = offset_of(row.form, name);
@@ -133,21 +147,16 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
                        EventBatch& batch, TraceDigest& digest) {
   open_columns(chunk, head);
   slots_.make_room(head.events);
+  ring_.make_room(slots_.allocations_, head.events);
   batch.events.resize(head.events);
   Position at{.allocations = slots_.allocations_,
               .named = slots_.allocations_ - 1,
               .live = slots_.live_,
               .used = slots_.used_};
   for (std::size_t first = 0; first < head.events && valid_;) {
-    std::size_t events = std::min<std::size_t>(SlotTable::kGuard, head.events - first);
-    const std::uint8_t* tokens = tokens_.data() + first;
-    Event* out = batch.events.data() + first;
-    if (at.allocations < kAgeRing - 1) {
-      events = std::min<std::size_t>(events, kAgeRing - 1 - at.allocations);
-      valid_ &= run_block<true>(tokens, out, events, marks, at);
-    } else {
-      valid_ &= run_block<false>(tokens, out, events, marks, at);
-    }
+    const std::size_t events = std::min<std::size_t>(SlotTable::kGuard, head.events - first);
+    Event* const out = batch.events.data() + first;
+    valid_ &= run_block(tokens_.data() + first, out, events, marks, at);
     digest.add_events({out, events});
     first += events;
   }
@@ -160,33 +169,39 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
 // The common events run without a branch between allocations and frees. The place in the ring
 // beyond the newest allocation holds the slot that is taken next, so that an allocation finds its
 // slot where a free or realloc finds the block it names; and every event stores its slot where a
-// free does, in order[.. live), which is not used. Numbers of allocations are modulo 2^32: all
-// that can be named lie within kAgeRing. An early block ends before allocation kAgeRing - 1: names
-// may reach back beyond the first one. An allocation takes a dead slot and a free a live one, so
-// `alive` never leaves 0 and 1 unless the coding is impossible. Too many frees lead into the guard
-// in front of order, and in one block of events no further.
-template <bool kEarly>
+// free does, in order[.. live), which is not used. Numbers of allocations are relative to the next:
+// `back` is the one that an event is about, `named` the same but -1 for an allocation, so that all
+// of them have the high bits set exactly if every name lies within half the ring. There a number
+// before the first allocation leads to kNoSlot. An allocation takes a dead slot and a free a live
+// one, so `alive` never leaves 0 and 1 unless the coding is impossible. Too many frees lead into
+// the guard in front of order, and in one block of events no further.
 bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t events,
                              std::size_t marks, Position& position) {
   const Row* const rows = rows_.data();
   Slot* const order = slots_.order_.data() + SlotTable::kGuard;
-  Slot* const ring = slots_.ring_.data();
-  std::uint8_t* const alive = slots_.alive_.data();
-  const std::uint32_t ring_mask =
-      kEarly ? static_cast<std::uint32_t>(slots_.ring_mask_) : kAgeRing - 1;
-  auto allocations = static_cast<std::uint32_t>(position.allocations);
-  auto last = static_cast<std::uint32_t>(position.named - position.allocations);
-  std::int64_t live = position.live;
-  std::int64_t used = position.used;
-  std::uint32_t held = 0;   // all values of `alive`
-  std::uint32_t worst = 0;  // the largest of all ages less 1, and in an early block of all numbers
+  Slot* const ring = ring_.data();
+  std::uint8_t* const alive = slots_.alive_.data() + SlotTable::kFront;
+  const std::uint32_t mask = ring_.mask();
+  std::uint32_t next = 0;  // place in the ring
+  std::uint32_t last = 0;  // the allocation that an age or difference named last
+  std::int64_t live = 0;
+  std::int64_t used = 0;
+  std::uint32_t all_alive = 0;    // OR of all values of `alive`
+  std::uint32_t all_named = ~0u;  // AND of all values of `named`
+  const auto resume = [&] {
+    next = static_cast<std::uint32_t>(position.allocations) & mask;
+    last = static_cast<std::uint32_t>(position.named - position.allocations);
+    live = position.live;
+    used = position.used;
+    ring[next] = order[live];
+  };
   const auto save = [&] {
-    position.allocations += allocations - static_cast<std::uint32_t>(position.allocations);
+    position.allocations += (next - static_cast<std::uint32_t>(position.allocations)) & mask;
     position.named = position.allocations - (0u - last);
     position.live = live;
     position.used = used;
   };
-  ring[allocations & ring_mask] = order[live];
+  resume();
   for (std::size_t i = 0; i != events; ++i) {
     const Row& row = rows[tokens[i]];
     std::uint32_t low = row.low;
@@ -195,17 +210,13 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
       if ((row.flags & kRare) != 0) {
         save();
         out[i] = decode_rare(row, marks, position);
-        allocations = static_cast<std::uint32_t>(position.allocations);
-        last = static_cast<std::uint32_t>(position.named - position.allocations);
-        live = position.live;
-        used = position.used;
-        ring[allocations & ring_mask] = order[live];
+        resume();
         continue;
       }
       if ((row.flags & kSizeInColumn) != 0) low = take_size(low);
       if ((row.flags & kNameInColumn) != 0) {
         const std::uint64_t name = names_.next();
-        valid_ &= name / 2 < kAgeRing;
+        valid_ &= name / 2 < kMaxAge;
         offset = offset_of(row.form, name);
         if (name == kNoName && row.from_last == 0) {
           out[i] = with_slot(low, kNoSlot);
@@ -215,22 +226,21 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
       }
     }
     const std::uint32_t back = offset + (last & row.from_last);
-    const std::uint32_t number = allocations + back;
-    worst = std::max(worst, back ^ row.names);
-    if (kEarly) worst = std::max(worst, number);
-    const Slot slot = ring[number & ring_mask];
-    out[i] = with_slot(low, slot);
-    order[live - 1] = slot;
+    const auto slot = static_cast<std::int32_t>(ring[(next + back) & mask]);
+    out[i] = with_slot(low, static_cast<Slot>(slot));
+    order[live - 1] = static_cast<Slot>(slot);
     live += row.live;
-    alive[slot] = static_cast<std::uint8_t>(alive[slot] + row.live);
-    held |= alive[slot];
     used = std::max(used, live);
-    last = back + ((last + row.allocates) & row.allocates);
-    allocations -= row.allocates;
-    ring[allocations & ring_mask] = order[live];
+    alive[slot] = static_cast<std::uint8_t>(alive[slot] + row.live);
+    all_alive |= alive[slot];
+    const std::uint32_t named = back + row.allocates;
+    all_named &= named;
+    last = (last & row.allocates) + named;
+    next = (next - row.allocates) & mask;
+    ring[next] = order[live];
   }
   save();
-  return worst < kAgeRing - 1 && held <= 1;
+  return (all_named | mask / 2) == ~0u && all_alive <= 1;
 }
 
 void EventDecoder::open_columns(ChunkReader& chunk, const EventsHead& head) {
@@ -283,8 +293,8 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
   if (row.allocates != 0) {
     slot = slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(at.live++)];
     at.used = std::max(at.used, at.live);
-    slots_.ring_[at.allocations++ & slots_.ring_mask_] = slot;
-    valid_ &= ++slots_.alive_[slot] == 1;
+    ring_[at.allocations++] = slot;
+    valid_ &= ++slots_.alive_[SlotTable::kFront + slot] == 1;
   } else if (names_block(kind)) {
     if (row.form != NameForm::age || name != kNoName) {
       slot = find_block(row.form, name, at);
@@ -294,7 +304,7 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
     if (row.form == NameForm::dead) {
       valid_ &= slot != kNoSlot && !slots_.alive(slot);
     } else if (kind == EventKind::free && slot != kNoSlot) {
-      valid_ &= slots_.alive_[slot]-- == 1 && at.live > 0;
+      valid_ &= slots_.alive_[SlotTable::kFront + slot]-- == 1 && at.live > 0;
       slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(--at.live)] = slot;
     }
   } else if (kind == EventKind::arena_alloc) {
@@ -322,12 +332,13 @@ Slot EventDecoder::find_block(NameForm form, std::uint64_t value, Position& at) 
   const std::uint64_t number =
       form == NameForm::difference ? at.named + unzigzag(value) : at.allocations - value;
   const std::uint64_t age = at.allocations - number;
-  if (age - 1 >= kAgeRing - 1 || age > at.allocations) {
-    valid_ = false;
-    return kNoSlot;
+  const Slot slot = ring_[number];
+  if (age - 1 < kMaxAge && age <= at.allocations && slot != kNoSlot) {
+    at.named = number;
+    return slot;
   }
-  at.named = number;
-  return slots_.ring_[number & slots_.ring_mask_];
+  valid_ = false;
+  return kNoSlot;
 }
 
 }  // namespace pymemlab

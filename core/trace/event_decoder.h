@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "core/trace/allocation_ring.h"
 #include "core/trace/chunk.h"
 #include "core/trace/event_coding.h"
+#include "core/trace/key_chunk.h"
 #include "core/trace/slot_table.h"
 #include "core/trace/trace_digest.h"
 #include "core/trace/varint.h"
@@ -22,12 +24,10 @@ class EventDecoder {
   EventsHead decode(ChunkReader& chunk, EventBatch& batch, std::vector<std::string>& marks,
                     TraceDigest& digest);
 
-  [[nodiscard]] SlotTable& slots() noexcept { return slots_; }
-  [[nodiscard]] std::uint32_t arenas() const noexcept { return arenas_; }
-  void set_position(std::uint64_t next_event, std::uint32_t arenas) noexcept {
-    next_event_ = next_event;
-    arenas_ = arenas;
-  }
+  // Takes its place behind a key chunk.
+  void restore(const KeyState& state);
+
+  [[nodiscard]] const SlotTable& slots() const noexcept { return slots_; }
   [[nodiscard]] std::uint64_t next_event() const noexcept { return next_event_; }
 
  private:
@@ -37,7 +37,6 @@ class EventDecoder {
     std::uint32_t low = 0;        // the event's first half
     std::uint32_t offset = 0;     // the allocation it is about, less what that is counted from
     std::uint32_t allocates = 0;  // all ones if so; it is about the next allocation then
-    std::uint32_t names = 0;      // the contrary
     std::uint32_t from_last = 0;  // all ones: counted from the one named last; else from the next
     std::uint8_t flags = 0;
     NameForm form = NameForm::age;
@@ -63,7 +62,6 @@ class EventDecoder {
   void run(ChunkReader& chunk, const EventsHead& head, std::size_t marks, EventBatch& batch,
            TraceDigest& digest);
   Row read_entry(VarintReader& from, const ChunkReader& chunk) const;
-  template <bool kEarly>
   bool run_block(const std::uint8_t* tokens, Event* out, std::size_t events, std::size_t marks,
                  Position& position);
   void open_columns(ChunkReader& chunk, const EventsHead& head);
@@ -73,6 +71,7 @@ class EventDecoder {
   std::uint32_t take_size(std::uint32_t low);
 
   SlotTable slots_;
+  AllocationRing ring_;
   std::uint64_t next_event_ = 0;
   std::uint32_t arenas_ = 0;
   std::array<Row, kMaxDictionary> rows_{};

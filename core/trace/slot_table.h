@@ -1,5 +1,5 @@
-// Which slots are live, which is taken next, and which block an age names. Writer and reader keep
-// the same table, so that neither slots of allocations nor recent blocks need to be spelled out.
+// Which slots are live and which is taken next. Writer and reader keep the same table, so that the
+// slots of allocations need not be spelled out.
 //
 //    order_   [ 0 .. live )        not used
 //             [ live .. used )     free slots, the newest freed first
@@ -12,7 +12,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -20,9 +19,6 @@
 #include "core/trace/event.h"
 
 namespace pymemlab {
-
-// Allocations whose slots are remembered, so that an age can name their blocks.
-inline constexpr std::uint32_t kAgeRing = 1u << 20;
 
 class SlotTable {
  public:
@@ -36,67 +32,49 @@ class SlotTable {
   Slot allocate() noexcept {
     const Slot slot = order_[kGuard + live_++];
     used_ = std::max(used_, live_);
-    alive_[slot] = 1;
-    ring_[allocations_++ & ring_mask_] = slot;
+    alive_[kFront + slot] = 1;
+    ++allocations_;
     return slot;
   }
   // Returns whether the slot was live. REQUIRES: slot < used().
   bool release(Slot slot) noexcept {
-    if (alive_[slot] == 0) return false;
-    alive_[slot] = 0;
+    if (!alive(slot)) return false;
+    alive_[kFront + slot] = 0;
     order_[kGuard + --live_] = slot;
     return true;
   }
 
   // After this, `allocations` more may follow.
   void make_room(std::uint32_t allocations) {
-    if (ring_mask_ + 1 < kAgeRing && allocations_ + allocations > ring_mask_)
-      grow_ring(allocations);
     const std::size_t wanted = std::size_t{live_} + allocations + 1;
-    const std::size_t before = alive_.size();
+    const std::size_t before = alive_.size() - kFront;
     if (before >= wanted) return;
     const std::size_t after = std::max(wanted, before + before / 2);
     order_.resize(kGuard + after);
-    alive_.resize(after);
+    alive_.resize(kFront + after);
     for (std::size_t i = before; i < after; ++i) order_[kGuard + i] = static_cast<Slot>(i);
   }
 
-  [[nodiscard]] bool alive(Slot slot) const noexcept { return alive_[slot] != 0; }
+  [[nodiscard]] bool alive(Slot slot) const noexcept { return alive_[kFront + slot] != 0; }
   [[nodiscard]] std::uint32_t live() const noexcept { return live_; }
   [[nodiscard]] Slot used() const noexcept { return used_; }
   [[nodiscard]] std::uint64_t allocations() const noexcept { return allocations_; }
-  // The slot that allocation `number`, counted from 0, took.
-  // REQUIRES: number < allocations() <= number + kAgeRing.
-  [[nodiscard]] Slot allocated(std::uint64_t number) const noexcept {
-    return ring_[number & ring_mask_];
-  }
   // The free slots, the newest freed first.
   [[nodiscard]] const Slot* free_begin() const noexcept { return order_.data() + kGuard + live_; }
   [[nodiscard]] const Slot* free_end() const noexcept { return order_.data() + kGuard + used_; }
 
   // A table as a key chunk describes it. REQUIRES: `free_slots` are distinct and below `used`.
   void restore(std::uint64_t allocations, Slot used, const std::vector<Slot>& free_slots);
-  // The slot's newest allocation was the `age`th newest of all. REQUIRES: after restore.
-  void remember(Slot slot, std::uint64_t age) noexcept {
-    if (age < kAgeRing) ring_[(allocations_ - age) & ring_mask_] = slot;
-  }
 
  private:
   friend class EventDecoder;  // its loop keeps these in registers
 
-  void grow_ring(std::uint32_t allocations) {
-    const std::uint64_t wanted = std::bit_ceil(allocations_ + allocations + 1);
-    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, kAgeRing));
-    ring_.resize(std::max(size, ring_.size()));  // nothing has wrapped yet: places stay
-    ring_mask_ = ring_.size() - 1;
-  }
+  // In front of alive_, what the decoder's loop finds for kNoSlot.
+  static constexpr std::size_t kFront = 1;
+  static constexpr std::uint8_t kNeitherLiveNorDead = 0x80;
 
   std::vector<Slot> order_;
-  std::vector<std::uint8_t> alive_;
-  // Allocation n's slot is at n & ring_mask_. The ring grows to kAgeRing with the trace, and always
-  // has a place beyond the newest allocation, which the decoder's loop may overwrite.
-  std::vector<Slot> ring_;
-  std::uint64_t ring_mask_ = 0;
+  std::vector<std::uint8_t> alive_ = {kNeitherLiveNorDead};
   std::uint32_t live_ = 0;
   Slot used_ = 0;
   std::uint64_t allocations_ = 0;
@@ -107,11 +85,11 @@ inline void SlotTable::restore(std::uint64_t allocations, Slot used,
   *this = SlotTable();
   allocations_ = allocations;
   make_room(used);
-  std::fill_n(alive_.begin(), used, std::uint8_t{1});
+  std::fill_n(alive_.begin() + kFront, used, std::uint8_t{1});
   used_ = used;
   live_ = used - static_cast<Slot>(free_slots.size());
   std::copy(free_slots.begin(), free_slots.end(), order_.begin() + std::ptrdiff_t(kGuard + live_));
-  for (const Slot slot : free_slots) alive_[slot] = 0;
+  for (const Slot slot : free_slots) alive_[kFront + slot] = 0;
 }
 
 }  // namespace pymemlab

@@ -109,13 +109,7 @@ void TraceReader::Impl::start_at(std::uint64_t event) {
   if (!chunk || chunk->tag != kKeyTag) return source.seek(behind_head);
   chunk_.open(chunk->payload, kKeyColumns, place_of(*chunk));
   KeyState state = decode_key(chunk_);
-  SlotTable& slots = decoder.slots();
-  slots.restore(state.allocations, state.used, state.free_slots);
-  for (std::size_t i = 0; i < state.blocks.size(); ++i)
-    slots.remember(state.blocks[i].slot, state.block_ages[i]);
-  for (std::size_t i = 0; i < state.free_slots.size(); ++i)
-    slots.remember(state.free_slots[i], state.free_ages[i]);
-  decoder.set_position(state.next_event, state.arenas);
+  decoder.restore(state);
   if (options.addresses) addresses_.restore(state.blocks);
   first_event_ = state.next_event;
   marks = std::move(state.marks);

@@ -146,7 +146,7 @@ Name TraceWriter::Impl::name_block(Slot slot) noexcept {
   const std::uint64_t birth = blocks_[slot].birth;
   const std::uint64_t age = slots_.allocations() - birth;
   const std::uint64_t difference = zigzag(birth - last_birth_);
-  if (age >= kAgeRing) return name_slot(NameForm::slot, slot);
+  if (age > kMaxAge) return name_slot(NameForm::slot, slot);
   last_birth_ = birth;
   if (age <= difference) return {NameForm::age, static_cast<std::uint32_t>(age)};
   return {NameForm::difference, static_cast<std::uint32_t>(difference)};

@@ -250,6 +250,12 @@ TEST(TraceFormat, RefusesNamesOfBlocksThatAreNotThere) {
   EXPECT_THAT(refusal_of_columns(2, 0, {2, 0x20, 0, 0x22, 0}, {0, 1}, {8, 8}, {0}),
               HasSubstr("means nothing"))
       << "realloc of no block";
+  const auto realloc_by = [&](std::uint8_t form, const Bytes& name) {
+    return refusal_of_columns(2, 0, {2, 0x20, 0, 0x22, form}, {0, 1}, {8, 8}, name);
+  };
+  EXPECT_EQ(realloc_by(0, {1}), "");
+  EXPECT_THAT(realloc_by(0, {2}), HasSubstr("means nothing")) << "realloc of one before the first";
+  EXPECT_THAT(realloc_by(1, {4}), HasSubstr("means nothing")) << "realloc of the next allocation";
   EXPECT_THAT(refusal_of_columns(1, 0, {1, 0x0C, 0}, {0}, {}, {0}), HasSubstr("means nothing"))
       << "a mark without text";
   EXPECT_THAT(refusal_of_columns(1, 0, {1, 0x09, 0}, {0}, {}, {1}), HasSubstr("means nothing"))

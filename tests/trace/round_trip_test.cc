@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/base/input_error.h"
+#include "core/trace/event_coding.h"
 #include "tests/trace/streams.h"
 
 namespace pymemlab {
@@ -54,22 +55,24 @@ TEST(TraceRoundTrip, ReturnsEveryRandomStreamInEveryChunking) {
   }
 }
 
+// A hundred blocks around the oldest age that has a name, and such that the ring has wrapped.
 TEST(TraceRoundTrip, NamesBlocksThatAreOlderThanTheRingBySlot) {
-  TraceWriter writer = TraceWriter::create(scratch("old.pmtrace"), {});
-  for (int i = 0; i < 100; ++i) writer.malloc(Domain::obj, 64);
-  const std::uint32_t churn = (1u << 20) + 1000;
-  for (std::uint32_t i = 0; i < churn; ++i)
-    writer.free(Domain::obj, writer.malloc(Domain::obj, 32));
-  for (Slot slot = 0; slot < 100; ++slot) writer.free(Domain::obj, 99 - slot);
-  writer.finish();
-  const ReadBack back = read_all(scratch("old.pmtrace"));
-  ASSERT_EQ(back.operations.size(), 200 + 2 * std::size_t{churn});
-  for (Slot i = 0; i < 100; ++i) {
-    const Operation& last = back.operations[back.operations.size() - 100 + i];
-    EXPECT_EQ(last.kind, EventKind::free);
-    EXPECT_EQ(last.slot, 99 - i);
+  for (const std::uint32_t churn : {kMaxAge - 50, 2 * kMaxAge + 1000}) {
+    TraceWriter writer = TraceWriter::create(scratch("old.pmtrace"), {});
+    for (int i = 0; i < 100; ++i) writer.malloc(Domain::obj, 64);
+    for (std::uint32_t i = 0; i < churn; ++i)
+      writer.free(Domain::obj, writer.malloc(Domain::obj, 32));
+    for (Slot slot = 0; slot < 100; ++slot) writer.free(Domain::obj, 99 - slot);
+    writer.finish();
+    const ReadBack back = read_all(scratch("old.pmtrace"));
+    ASSERT_EQ(back.operations.size(), 200 + 2 * std::size_t{churn});
+    for (Slot i = 0; i < 100; ++i) {
+      const Operation& last = back.operations[back.operations.size() - 100 + i];
+      EXPECT_EQ(last.kind, EventKind::free);
+      EXPECT_EQ(last.slot, 99 - i);
+    }
+    EXPECT_EQ(back.slots, 101u);
   }
-  EXPECT_EQ(back.slots, 101u);
 }
 
 TEST(TraceRoundTrip, KeepsTheAddressesOfABlockThatIsFreedTwice) {
