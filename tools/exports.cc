@@ -25,7 +25,8 @@ void declare_exports(CLI::App& app, std::vector<std::string>& exports) {
                  fmt::format("Writes the results in the format of another tool as well, to FILE or "
                              "to standard\noutput: {}",
                              format_names()))
-      ->type_name("FORMAT[=FILE]");
+      ->type_name("FORMAT[=FILE]")
+      ->allow_extra_args(false);
 }
 
 Exports::Exports(const std::vector<std::string>& exports, std::vector<std::string> outputs,

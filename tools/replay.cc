@@ -205,21 +205,25 @@ std::function<int()> declare_replay(CLI::App& app) {
                  "(default: pymalloc,pymalloc_debug,malloc,malloc_debug)")
       ->delimiter(',')
       ->type_name("CONFIG,...");
+      ->allow_extra_args(false)
   app.add_option("--profile", options->axes.profiles,
                  "CPython versions that the model takes, or all (default: the recorded one)")
       ->delimiter(',')
       ->type_name("VERSION,...");
+      ->allow_extra_args(false)
   app.add_option("--target", options->axes.targets,
                  "What to replay against: model; libpython:PATH or python:PATH, the real thing;\n"
                  "libpython:VERSION, libpython:all and the same of python: as found here")
       ->delimiter(',')
       ->type_name("TARGET,...")
+      ->allow_extra_args(false)
       ->capture_default_str();
   app.add_option("--system-malloc", options->axes.system_mallocs,
                  "What serves malloc: glibc, jemalloc, mimalloc, tcmalloc, scudo, a library's\n"
                  "path, or all; with settings as in glibc:tcache_count=0:arena_max=1")
       ->delimiter(',')
       ->type_name("MALLOC,...")
+      ->allow_extra_args(false)
       ->capture_default_str();
   app.add_flag("--list", options->list, "Say what this machine offers for all of these, and end");
   app.add_option("--build", options->axes.build,
