@@ -81,7 +81,13 @@ int run_compare(const CompareOptions& options) {
   for (std::size_t i = 1; i < documents.size(); ++i)
     comparisons.push_back(compare_runs(documents[0], documents[i]));
   bool broken = false;
-  for (const Comparison& comparison : comparisons) {
+  for (std::size_t i = 0; i < comparisons.size(); ++i) {
+    const Comparison& comparison = comparisons[i];
+    if (rule && comparison.traces.empty())
+      throw InputError(
+          "--fail-if: {} and {} have no cell in common, so nothing can be judged; replay the same "
+          "trace in the same settings",
+          options.paths[0], options.paths[i + 1]);
     fmt::print("{}", format.cells(comparison));
     if (!rule) continue;
     for (const std::string& sentence : rule->broken_by(comparison)) {

@@ -1,5 +1,7 @@
 #include "core/report/results.h"
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -241,7 +243,7 @@ Json read_document(const std::string& path, const DocumentKind& kind) {
     std::error_code absent;
     if (std::filesystem::is_directory(path, absent)) throw InputError("{}: is a folder", path);
     file.open(path, std::ios::binary);
-    if (!file) throw InputError("{}: cannot be opened", path);
+    if (!file) throw InputError("{}: cannot be opened: {}", path, std::strerror(errno));
   }
   Json document;
   try {

@@ -196,6 +196,15 @@ class BadInput(unittest.TestCase):
         path = self.file("no-library.so", b"hello")
         self.check_refused(path, "replay", self.good, "--allow-debug-build", "--system-malloc", path)
 
+    def test_a_rule_about_runs_that_have_no_cell_in_common_is_refused(self):
+        results = []
+        for configuration in ("pymalloc", "malloc"):  # a list of names ends before the trace
+            results.append(os.path.join(self.folder, configuration + ".json"))
+            made = run("replay", "--rounds", "1", "--samples", "10", "--allow-debug-build", "-o", results[-1],
+                       "-c", configuration, self.good)
+            self.assertEqual(made.returncode, 0, made.stderr)
+        self.check_refused("have no cell in common", "compare", *results, "--fail-if", "peak>+1%")
+
     def test_unknown_names_are_refused_with_those_there_are(self):
         for arguments, known in ((["replay", self.good, "-c", "jemallocish"], "pymalloc_debug"),
                                  (["replay", self.good, "--profile", "2.7"], "3.11"),
