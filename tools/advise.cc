@@ -22,6 +22,7 @@
 #include "core/trace/summary.h"
 #include "core/trace/trace_reader.h"
 #include "tools/build_info.h"
+#include "tools/number_within.h"
 #include "tools/replay_cells.h"
 #include "tools/subcommand.h"
 #include "tools/temporary_folder.h"
@@ -243,7 +244,7 @@ std::function<int()> declare_advise(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--rounds", options->rounds,
                  "Timed rounds of each configuration, each in a fresh process")
-      ->check(CLI::Range(1, 10000).description("1 to 10000"))
+      ->check(number_within<std::uint64_t>(1, 10000, "1 to 10000"))
       ->capture_default_str();
   app.add_option("--others", options->others,
                  "Allocators that are tried in the C library's place: those found on this machine, "
@@ -252,6 +253,7 @@ std::function<int()> declare_advise(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--seed", options->seed,
                  "Decides the order of the configurations in a round, and random arenas")
+      ->check(number_from(0))
       ->capture_default_str();
   app.add_flag("--allow-debug-build", options->allow_debug_build,
                "Measure although this build is not optimised");

@@ -17,6 +17,7 @@
 
 #include "core/base/counts.h"
 #include "core/trace/format.h"
+#include "tools/number_within.h"
 #include "tools/subcommand.h"
 #include "tools/temporary_folder.h"
 
@@ -219,7 +220,7 @@ std::function<int()> declare_check(CLI::App& app) {
       ->type_name("VERSION");
   app.add_option("--limit", command->options.limit,
                  "findings shown of each kind, and groups of blocks; all are counted")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from(0))
       ->capture_default_str();
   app.add_flag("--leaks", command->leaks,
                "blocks that are never freed are wrong, not only worth knowing");

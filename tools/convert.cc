@@ -23,6 +23,7 @@
 #include "core/trace/edits/minimize.h"
 #include "core/trace/edits/trace_edits.h"
 #include "core/trace/format.h"
+#include "tools/number_within.h"
 #include "tools/subcommand.h"
 
 namespace pymemlab {
@@ -202,6 +203,9 @@ int run_convert(const ConvertOptions& options) {
   // Says so before it reads a long trace.
   if (!is_written(to)) to.export_file(options.from_path, options.to_path);
   refuse_same_file(options);
+  if (options.best && &to != &trace_format_named("pmtrace"))
+    throw InputError("--best packs our own format, and {} would be {}: leave it away",
+                     options.to_path, to.name);
   std::string path = options.from_path;
   std::deque<TemporaryTrace> between;
   for (std::vector<Step> steps = steps_of(options, from, to); !steps.empty();) {
@@ -254,6 +258,7 @@ std::function<int()> declare_convert(CLI::App& app) {
   minimize->needs(command);
   command->needs(minimize);
   app.add_option("--most-runs", options->most_runs, "of --while's command")
+      ->check(number_from(1))
       ->needs(minimize)
       ->capture_default_str();
   app.footer(format_list());

@@ -21,6 +21,7 @@
 #include "core/trace/summary.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_validator.h"
+#include "tools/number_within.h"
 #include "tools/subcommand.h"
 
 namespace pymemlab {
@@ -311,7 +312,7 @@ std::function<int()> declare_info(CLI::App& app) {
          "instead of the report, the N lines of Python (with =) that hold most at the peak, of a "
          "trace that was recorded with --sites")
       ->type_name("[=N]")
-      ->check(CLI::Range(1, 1000000).description("1 to 1000000"));
+      ->check(number_within<std::uint64_t>(1, 1000000, "1 to 1000000"));
   app.add_flag(
       "--validate", options->validate,
       "decode every column, hold slots, key chunks and totals against what is live, and exit "

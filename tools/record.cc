@@ -16,6 +16,7 @@
 #include "core/record/agent/table.h"
 #include "core/record/process_tree.h"
 #include "core/record/recorder.h"
+#include "tools/number_within.h"
 #include "tools/subcommand.h"
 
 namespace pymemlab {
@@ -176,29 +177,28 @@ std::function<int()> declare_record(CLI::App& app) {
   app.add_option("--start-after", options->start_after_seconds,
                  "Record nothing in the first seconds of the command")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, kMostSeconds))
+      ->check(number_within(0.0, kMostSeconds, "0 to 10^9"))
       ->excludes(paused);
   app.add_option("--for", options->for_seconds, "Stop so long after recording started")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, kMostSeconds));
-  constexpr double kLeastBytes = kMiB;
+      ->check(number_within(0.0, kMostSeconds, "0 to 10^9"));
   app.add_option("--max-size", options->max_bytes,
                  "Keep the newest events that fit into a trace of this size, such as 100MiB")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(true))
-      ->check(CLI::Range(kLeastBytes, 1e15).description("1MiB or more"));
+      ->check(number_within<std::uint64_t>(kMiB, 1ull << 50, "1MiB to 1PiB"));
   app.add_option(
          "--checkpoints", options->checkpoint_every,
          "Keep the interpreter's own statistics, at every Nth arena request and at its end, "
          "for `pymemlab verify`")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(number_from(1));
   app.add_flag("--sites{1}", options->site_depth,
                "Keep with each block the line of Python that asked for it, and the lines that "
                "called that: N lines in all (with =; 1 if it is not said)")
       ->type_name("[=N]")
-      ->check(CLI::Range(1u, ring::kMostSiteDepth)
-                  .description(fmt::format("1 to {}", ring::kMostSiteDepth)));
+      ->check(
+          number_within(1u, ring::kMostSiteDepth, fmt::format("1 to {}", ring::kMostSiteDepth)));
   app.add_option("command", options->command, "The command and its arguments, after --")
       ->type_name("COMMAND");
   app.footer("The exit status is the command's own; 2 if it succeeded but no Python ran in it.");

@@ -24,6 +24,7 @@
 #include "tools/build_info.h"
 #include "tools/document_file.h"
 #include "tools/exports.h"
+#include "tools/number_within.h"
 #include "tools/replay_cells.h"
 #include "tools/shipped_traces.h"
 #include "tools/subcommand.h"
@@ -204,26 +205,26 @@ std::function<int()> declare_replay(CLI::App& app) {
                  "PYTHONMALLOC configurations, separated by commas, or all\n"
                  "(default: pymalloc,pymalloc_debug,malloc,malloc_debug)")
       ->delimiter(',')
-      ->type_name("CONFIG,...");
       ->allow_extra_args(false)
+      ->type_name("CONFIG,...");
   app.add_option("--profile", options->axes.profiles,
                  "CPython versions that the model takes, or all (default: the recorded one)")
       ->delimiter(',')
-      ->type_name("VERSION,...");
       ->allow_extra_args(false)
+      ->type_name("VERSION,...");
   app.add_option("--target", options->axes.targets,
                  "What to replay against: model; libpython:PATH or python:PATH, the real thing;\n"
                  "libpython:VERSION, libpython:all and the same of python: as found here")
       ->delimiter(',')
-      ->type_name("TARGET,...")
       ->allow_extra_args(false)
+      ->type_name("TARGET,...")
       ->capture_default_str();
   app.add_option("--system-malloc", options->axes.system_mallocs,
                  "What serves malloc: glibc, jemalloc, mimalloc, tcmalloc, scudo, a library's\n"
                  "path, or all; with settings as in glibc:tcache_count=0:arena_max=1")
       ->delimiter(',')
-      ->type_name("MALLOC,...")
       ->allow_extra_args(false)
+      ->type_name("MALLOC,...")
       ->capture_default_str();
   app.add_flag("--list", options->list, "Say what this machine offers for all of these, and end");
   app.add_option("--build", options->axes.build,
@@ -239,7 +240,7 @@ std::function<int()> declare_replay(CLI::App& app) {
   app.add_option("--warm", options->warm,
                  "Further replays in the process of each round, after everything was freed; kept\n"
                  "apart from the cold ones")
-      ->check(CLI::Range(0, 1000).description("0 to 1000"))
+      ->check(number_within<std::uint64_t>(0, 1000, "0 to 1000"))
       ->capture_default_str();
   app.add_option("--cpu", options->cpu,
                  "Processor that timed replays are bound to: a number, last (of those that this\n"
@@ -251,6 +252,7 @@ std::function<int()> declare_replay(CLI::App& app) {
       ->type_name("TIME");
   app.add_option("--seed", options->axes.seed,
                  "Decides the order of the cells in a round, and random arenas")
+      ->check(number_from(0))
       ->capture_default_str();
   app.add_option("--touch", options->touch,
                  "What is written to each new block: none, first (byte) or all")
@@ -262,7 +264,7 @@ std::function<int()> declare_replay(CLI::App& app) {
       "(default: recorded if the trace has arenas of that size, else random with --seed)");
   app.add_option("--samples", options->samples,
                  "Samples of the footprint over the allocation clock; 0: after every event")
-      ->check(CLI::Range(0, 1000000).description("0 to 1000000"))
+      ->check(number_within<std::uint64_t>(0, 1000000, "0 to 1000000"))
       ->capture_default_str();
   app.add_flag(
       "--latency", options->latency,
@@ -273,7 +275,7 @@ std::function<int()> declare_replay(CLI::App& app) {
          "Keep what is in every pool of every arena, where pymalloc is modelled, at N moments\n"
          "(with =; 48 if it is not said), for the map of `pymemlab report`; fewer if large")
       ->type_name("[=N]")
-      ->check(CLI::Range(1, 10000).description("1 to 10000"));
+      ->check(number_within<std::uint64_t>(1, 10000, "1 to 10000"));
   app.add_option("-o,--output", options->output, "Results document to write; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();

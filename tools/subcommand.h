@@ -20,6 +20,7 @@ struct Subcommand {
   // Declares the options on `app` and returns what runs once they are parsed; its result is the
   // exit status.
   std::function<int()> (*declare)(CLI::App& app);
+  bool runs_commands = false;  // behind --
 };
 
 std::function<int()> declare_advise(CLI::App& app);

@@ -9,6 +9,7 @@
 
 #include "core/base/input_error.h"
 #include "core/trace/trace_writer.h"
+#include "tools/number_within.h"
 #include "tools/subcommand.h"
 #include "workloads/workload.h"
 
@@ -67,9 +68,10 @@ std::function<int()> declare_synth(CLI::App& app) {
   app.add_flag("--list", options->list, "print every workload and what it stresses");
   app.add_option("--events", options->parameters.events,
                  "about how many events: the generator stops at the first whole step after")
-      ->check(CLI::Range(std::uint64_t{0}, kMostEvents).description("0 to 10^12"))
+      ->check(number_within(std::uint64_t{0}, kMostEvents, "0 to 10^12"))
       ->capture_default_str();
   app.add_option("--seed", options->parameters.seed, "equal seeds give equal traces")
+      ->check(number_from(0))
       ->capture_default_str();
   app.add_option("-o,--output", options->output, "the trace file; '-' is standard output")
       ->capture_default_str();

@@ -11,6 +11,7 @@
 #include "core/base/input_error.h"
 #include "core/record/interpreters.h"
 #include "core/record/recorder.h"
+#include "tools/number_within.h"
 #include "tools/subcommand.h"
 #include "tools/temporary_folder.h"
 
@@ -160,7 +161,7 @@ std::function<int()> declare_verify(CLI::App& app) {
                  "Also compare the interpreter's statistics at every Nth arena request, not only "
                  "at its end")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(number_from(1));
   app.add_option("--profile", options->profile,
                  "Hold them against this version instead of the recorded one")
       ->type_name("VERSION");

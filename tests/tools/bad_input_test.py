@@ -171,11 +171,39 @@ class BadInput(unittest.TestCase):
 
     def test_what_is_empty_is_refused(self):
         replay = ["replay", self.good, "--allow-debug-build"]
-        for words, arguments in (("--budget : a time", [*replay, "--budget", ""]),
-                                 ("jemalloc", [*replay, "--system-malloc", "jemalloc:"]),
-                                 ("libpython:: this machine has", [*replay, "--target", "libpython:"]),
-                                 ("", ["report", self.results(), "--advice", ""])):
+        for words, arguments in (("--budget ''", [*replay, "--budget", ""]), ("replay ''", ["replay", ""]),
+                                 ("--profile ''", ["check", "--profile", "", self.good]),
+                                 ("info --top=", ["info", "--top=", self.good]),
+                                 ("-o ''", ["record", "-o", "", "--", "python3", "-c", ""]),
+                                 ("--advice ''", ["report", self.results(), "--advice", ""]),
+                                 ("jemalloc: ", [*replay, "--system-malloc", "jemalloc:"]),
+                                 ("libpython:: this machine has", [*replay, "--target", "libpython:"])):
             self.check_refused(words, *arguments)
+
+    def test_a_number_out_of_range_is_told_the_range(self):
+        for words, arguments in (("--seed: -1: 0 or more", ["synth", "phases", "--seed", "-1"]),
+                                 ("--limit: x: 0 or more", ["check", "--limit", "x", self.good]),
+                                 ("--rounds: 0: 1 to 10000", ["advise", "--rounds", "0", self.good]),
+                                 ("--max-size: 10: 1MiB to 1PiB", ["record", "--max-size", "10", "--", "python3"]),
+                                 ("--for: soon: 0 to 10^9", ["record", "--for", "soon", "--", "python3"]),
+                                 ("--events: 1e6: 0 to 10^12", ["synth", "phases", "--events", "1e6"])):
+            self.check_refused(words, *arguments)
+
+    def test_a_command_without_its_separator_is_told_of_it(self):
+        self.check_refused("a command goes after --", "record", "python3", "app.py", "--flag")
+
+    def test_a_flag_that_would_do_nothing_is_refused(self):
+        text = os.path.join(self.folder, "best.txt")
+        self.check_refused("best.txt would be text", "convert", "--best", self.good, text)
+
+    def test_a_rule_about_runs_that_have_no_cell_in_common_is_refused(self):
+        results = []
+        for configuration in ("pymalloc", "malloc"):  # a list of names ends before the trace
+            results.append(os.path.join(self.folder, configuration + ".json"))
+            made = run("replay", "--rounds", "1", "--samples", "10", "--allow-debug-build", "-o", results[-1],
+                       "-c", configuration, self.good)
+            self.assertEqual(made.returncode, 0, made.stderr)
+        self.check_refused("have no cell in common", "compare", *results, "--fail-if", "peak>+1%")
 
     def test_settings_that_an_allocator_does_not_take_are_refused(self):
         listed = run("replay", "--list", "--allow-debug-build").stdout
@@ -195,15 +223,6 @@ class BadInput(unittest.TestCase):
     def test_a_malloc_that_is_no_library_is_refused(self):
         path = self.file("no-library.so", b"hello")
         self.check_refused(path, "replay", self.good, "--allow-debug-build", "--system-malloc", path)
-
-    def test_a_rule_about_runs_that_have_no_cell_in_common_is_refused(self):
-        results = []
-        for configuration in ("pymalloc", "malloc"):  # a list of names ends before the trace
-            results.append(os.path.join(self.folder, configuration + ".json"))
-            made = run("replay", "--rounds", "1", "--samples", "10", "--allow-debug-build", "-o", results[-1],
-                       "-c", configuration, self.good)
-            self.assertEqual(made.returncode, 0, made.stderr)
-        self.check_refused("have no cell in common", "compare", *results, "--fail-if", "peak>+1%")
 
     def test_unknown_names_are_refused_with_those_there_are(self):
         for arguments, known in ((["replay", self.good, "-c", "jemallocish"], "pymalloc_debug"),
