@@ -114,9 +114,13 @@ def pyplot():
     return plt
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise InputError(f"{message}; `plot.py --help` says more")
+
+
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="plot.py", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="plot.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", metavar="results.json", help="a document of pymemlab; - is standard input")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the pictures; made if absent")
     parser.add_argument("--format", choices=("svg", "png", "pdf"), default="svg")
@@ -124,8 +128,8 @@ def parse(arguments):
 
 
 def main(arguments):
-    options = parse(arguments)
     try:
+        options = parse(arguments)
         document, pictures_of = read_document(options.results)
         plt = pyplot()
         os.makedirs(options.output, exist_ok=True)

@@ -117,6 +117,10 @@ class Plot(unittest.TestCase):
     def test_a_missing_file_is_named(self):
         self.assert_refused(self.run_plot("/nowhere/results.json"), "/nowhere/results.json: No such file")
 
+    def test_a_word_that_it_does_not_know_is_refused(self):
+        self.assert_refused(self.run_plot("results.json", "--format", "gif"), "invalid choice: 'gif'")
+        self.assert_refused(run(sys.executable, PLOT), "required: results.json")
+
     def test_what_is_not_json_is_refused(self):
         self.assert_refused(self.plot("{'schema':"), "not JSON")
 
