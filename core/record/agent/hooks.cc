@@ -33,7 +33,7 @@ constinit const std::atomic<std::uint32_t>* g_paused = &g_for_good;
 std::atomic<bool> g_stands_by;
 
 constexpr std::uint64_t head(Kind kind, unsigned domain, std::uint64_t size) noexcept {
-  return static_cast<std::uint64_t>(kind) | domain << ring::kDomainShift | size << ring::kSizeShift;
+  return (size << ring::kSizeShift) + (domain << ring::kDomainShift) + static_cast<unsigned>(kind);
 }
 
 // The thread is inside an allocator; what the allocator itself requests meanwhile is nested.
@@ -70,9 +70,13 @@ void look_for_interpreters() noexcept {
   if (g_has_several.load(std::memory_order_relaxed)) identify_interpreter();
 }
 
+// Larger sizes follow their record though more would fit: this much an instruction compares with.
+constexpr std::uint64_t kMostInRecord = 0x7FFFFFFF;
+static_assert(kMostInRecord < ring::kWideSize);
+
 inline void emit_sized(Kind kind, unsigned domain, std::uint64_t size,
                        const void* address) noexcept {
-  if (size < ring::kWideSize) [[likely]]
+  if (size <= kMostInRecord) [[likely]]
     return emit(head(kind, domain, size), address);
   emit_wide(head(kind, domain, 0), address, size);
 }
@@ -97,7 +101,7 @@ struct Hook {
       const Inside inside;
       block = inner.calloc(inner.ctx, count, size);
     }
-    if (count == 1 && size < ring::kWideSize) {
+    if (count == 1 && size <= kMostInRecord) {
       emit(head(Kind::calloc, kDomain, size), block);
     } else {
       emit_wide(head(Kind::calloc, kDomain, 0), block, count, size);

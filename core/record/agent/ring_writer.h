@@ -53,7 +53,7 @@ void emit_slow(std::uint64_t position, std::uint64_t what, std::uint64_t where) 
 
 // An event: its kind, domain and size; the thread adds the rest.
 inline void emit(std::uint64_t event, const void* address) noexcept {
-  const std::uint64_t what = event | t_thread.what;
+  const std::uint64_t what = event + t_thread.what;  // no bit in common: one addition for all parts
   const std::uint64_t where = reinterpret_cast<std::uint64_t>(address);
   const std::uint64_t position = t_thread.next.load(std::memory_order_relaxed);
   t_thread.next.store(position + sizeof(ring::Record), std::memory_order_relaxed);
