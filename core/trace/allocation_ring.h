@@ -17,7 +17,10 @@ namespace pymemlab {
 // kNoSlot.
 class AllocationRing {
  public:
-  AllocationRing() { make_room(0, 0); }
+  AllocationRing() {
+    places_.reserve(2 * kMaxAge);  // address space: memory is taken as it grows
+    make_room(0, 0);
+  }
 
   // After this, `more` may follow the first `allocations`. It grows before anything has wrapped:
   // places stay.

@@ -30,7 +30,6 @@ std::uint32_t offset_of(NameForm form, std::uint64_t name) noexcept {
 
 void EventDecoder::restore(const KeyState& state) {
   slots_.restore(state.allocations, state.used, state.free_slots);
-  ring_ = AllocationRing();
   ring_.make_room(state.allocations, 0);
   const auto remember = [&](Slot slot, std::uint64_t age) {
     if (age <= kMaxAge) ring_[state.allocations - age] = slot;

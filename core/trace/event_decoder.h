@@ -24,7 +24,7 @@ class EventDecoder {
   EventsHead decode(ChunkReader& chunk, EventBatch& batch, std::vector<std::string>& marks,
                     TraceDigest& digest);
 
-  // Takes its place behind a key chunk.
+  // Takes its place behind a key chunk. REQUIRES: it has decoded nothing.
   void restore(const KeyState& state);
 
   [[nodiscard]] const SlotTable& slots() const noexcept { return slots_; }
