@@ -17,17 +17,16 @@ namespace pymemlab {
 // kNoSlot.
 class AllocationRing {
  public:
-  AllocationRing() {
-    places_.reserve(2 * kMaxAge);  // address space: memory is taken as it grows
-    make_room(0, 0);
-  }
+  AllocationRing() { make_room(0, 0); }
 
   // After this, `more` may follow the first `allocations`. It grows before anything has wrapped:
   // places stay.
   void make_room(std::uint64_t allocations, std::uint32_t more) {
     const std::uint64_t wanted = std::bit_ceil(2 * (allocations + more + 1));
     const auto places = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, 2 * kMaxAge));
-    if (places_.size() < places) places_.resize(places, kNoSlot);
+    if (places_.size() >= places) return;
+    if (places > kFewPlaces) places_.reserve(2 * kMaxAge);  // address space, to grow where it is
+    places_.resize(places, kNoSlot);
   }
 
   [[nodiscard]] Slot& operator[](std::uint64_t number) noexcept { return places_[number & mask()]; }
@@ -37,6 +36,7 @@ class AllocationRing {
   }
 
  private:
+  static constexpr std::size_t kFewPlaces = 1u << 16;
   std::vector<Slot> places_;
 };
 
