@@ -49,12 +49,11 @@ inline constexpr std::uint32_t kMaxAge = 1u << 20;
 // How an event names a block. An age counts allocations back from the event: 1 is the newest
 // allocation's block. A difference counts them from the allocation of the block that an age or
 // difference named last in the chunk (forwards if positive), which is small where a structure is
-// torn down. Only blocks among the newest kMaxAge allocations have such names; older ones go
+// torn down. Only live blocks among the newest kMaxAge allocations have such names; older ones go
 // by their slot, as the difference to the slot that went by it last in the chunk. `dead` is a slot
-// too, of a free that changes nothing because the slot is dead: every such free has this form, so
-// that a reader need not know which slots are live to know which are taken next. A chunk starts as
-// if the allocation before its first event and slot 0 had been named. A block goes by the newest
-// allocation of its slot.
+// too, of an event that changes nothing because the slot is dead: so a reader need not know which
+// slots are live to know which are taken next. A chunk starts as if the allocation before its first
+// event and slot 0 had been named. A block goes by the newest allocation of its slot.
 //
 // arena_free counts ages in arena requests; threads, interpreters and marks are named by number, as
 // if it were an age.

@@ -11,6 +11,9 @@ namespace pymemlab {
 namespace {
 
 constexpr std::size_t kMaxMarksColumn = 64u << 20;
+// An offset that no name has.
+constexpr std::uint32_t kNoBlock = 0x80000000u;
+static_assert(2 * kMaxAge < kNoBlock);
 
 [[noreturn]] void refuse(const ChunkReader& chunk, const char* fault) {
   throw InputError("{}: impossible coding: {}", chunk.place(), fault);
@@ -29,15 +32,21 @@ std::uint32_t offset_of(NameForm form, std::uint64_t name) noexcept {
 }  // namespace
 
 void EventDecoder::restore(const KeyState& state) {
-  slots_.restore(state.allocations, state.used, state.free_slots);
-  ring_.make_room(state.allocations, 0);
-  const auto remember = [&](Slot slot, std::uint64_t age) {
-    if (age <= kMaxAge) ring_[state.allocations - age] = slot;
-  };
-  for (std::size_t i = 0; i < state.blocks.size(); ++i)
-    remember(state.blocks[i].slot, state.block_ages[i]);
-  for (std::size_t i = 0; i < state.free_slots.size(); ++i)
-    remember(state.free_slots[i], state.free_ages[i]);
+  allocations_ = state.allocations;
+  used_ = state.used;
+  live_ = static_cast<std::uint32_t>(state.blocks.size());
+  order_.make_room(used_);
+  std::copy(state.free_slots.begin(), state.free_slots.end(), order_.data() + live_);
+  ring_.make_room(allocations_, 0);
+  lookup_.restore(allocations_);
+  for (std::size_t i = 0; i < state.blocks.size(); ++i) {
+    const Slot slot = state.blocks[i].slot;
+    if (state.block_ages[i] <= kMaxAge) {
+      ring_[allocations_ - state.block_ages[i]] = slot;
+    } else {
+      lookup_.add_old(slot);
+    }
+  }
   next_event_ = state.next_event;
   arenas_ = state.arenas;
 }
@@ -67,9 +76,9 @@ EventsHead EventDecoder::read_head(ChunkReader& chunk) {
                         .flags = get_fixed<std::uint32_t>(from + 24)};
   if (head.events == 0 || head.events > kMaxChunkEvents || head.wide_words > 2 * head.events)
     refuse(chunk, "it claims more events or words than a chunk may hold, or none");
-  if (head.first_event != next_event_ || head.allocations != slots_.allocations())
+  if (head.first_event != next_event_ || head.allocations != allocations_)
     refuse(chunk, "it does not continue the chunk before it");
-  if (slots_.live() > kMaxLiveBlocks) refuse(chunk, "more blocks are live than a trace may hold");
+  if (live_ > kMaxLiveBlocks) refuse(chunk, "more blocks are live than a trace may hold");
   return head;
 }
 
@@ -96,9 +105,9 @@ EventDecoder::Row EventDecoder::read_entry(VarintReader& from, const ChunkReader
   const bool allocates = takes_new_slot(kind) && !event.failed();
   row.allocates = allocates ? ~0u : 0;
   row.live = (allocates ? 1 : 0) - (frees ? 1 : 0);
+  row.freed = frees ? AllocationRing::kFreed : 0;
   row.from_last = row.form == NameForm::difference ? ~0u : 0;
-  if ((row.form != NameForm::age && !names_block(kind)) ||
-      (row.form == NameForm::dead && kind != EventKind::free))
+  if (row.form != NameForm::age && !names_block(kind))
     refuse(chunk, "a dictionary entry that names a block where there is none");
   const bool common = row.allocates != 0 || (names_block(kind) && !names_slot(row.form));
   if ((fixed[1] & kInline) == 0) {
@@ -145,66 +154,59 @@ void EventDecoder::read_marks(ChunkReader& chunk, std::vector<std::string>& mark
 void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t marks,
                        EventBatch& batch, TraceDigest& digest) {
   open_columns(chunk, head);
-  slots_.make_room(head.events);
-  ring_.make_room(slots_.allocations_, head.events);
+  order_.make_room(std::size_t{live_} + head.events + 1);
+  ring_.make_room(allocations_, head.events);
   batch.events.resize(head.events);
-  Position at{.allocations = slots_.allocations_,
-              .named = slots_.allocations_ - 1,
-              .live = slots_.live_,
-              .used = slots_.used_};
+  Position at{.allocations = allocations_, .named = allocations_ - 1, .live = live_};
   for (std::size_t first = 0; first < head.events && valid_;) {
-    const std::size_t events = std::min<std::size_t>(SlotTable::kGuard, head.events - first);
+    const std::size_t events = std::min<std::size_t>(SlotOrder::kGuard, head.events - first);
     Event* const out = batch.events.data() + first;
     valid_ &= run_block(tokens_.data() + first, out, events, marks, at);
     digest.add_events({out, events});
     first += events;
+    if (valid_) lookup_.keep_old(ring_, at.allocations);
   }
-  slots_.allocations_ = at.allocations;
-  slots_.live_ = static_cast<std::uint32_t>(at.live);
-  slots_.used_ = static_cast<Slot>(at.used);
   check_columns(chunk, head);
+  used_ = std::max(used_, ring_.used(allocations_, at.allocations));
+  allocations_ = at.allocations;
+  live_ = static_cast<std::uint32_t>(at.live);
 }
 
 // The common events run without a branch between allocations and frees. The place in the ring
 // beyond the newest allocation holds the slot that is taken next, so that an allocation finds its
-// slot where a free or realloc finds the block it names; and every event stores its slot where a
-// free does, in order[.. live), which is not used. Numbers of allocations are relative to the next:
-// `back` is the one that an event is about, `named` the same but -1 for an allocation, so that all
-// of them have the high bits set exactly if every name lies within half the ring. There a number
-// before the first allocation leads to kNoSlot. An allocation takes a dead slot and a free a live
-// one, so `alive` never leaves 0 and 1 unless the coding is impossible. Too many frees lead into
-// the guard in front of order, and in one block of events no further.
+// slot where a free or realloc finds the block it names; every event stores its slot where a free
+// does, in order[.. live), which is not used, and back where it found it, as a free marks it there.
+// Numbers of allocations are relative to the next: `back` is the one that an event is about,
+// `named` the same but -1 for an allocation, so that all of them have the high bits set exactly if
+// every name lies within half the ring. There what is freed or before the first allocation has
+// kFreed set. Too many frees lead into the guard in front of order, and in one block of events no
+// further.
 bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t events,
                              std::size_t marks, Position& position) {
   const Row* const rows = rows_.data();
-  Slot* const order = slots_.order_.data() + SlotTable::kGuard;
+  Slot* const order = order_.data();
   Slot* const ring = ring_.data();
-  std::uint8_t* const alive = slots_.alive_.data() + SlotTable::kFront;
-  const std::uint32_t mask = ring_.mask();
-  std::uint32_t next = 0;  // place in the ring
+  const std::uint64_t mask = ring_.mask();
+  std::uint64_t next = 0;  // place in the ring
   std::uint32_t last = 0;  // the allocation that an age or difference named last
   std::int64_t live = 0;
-  std::int64_t used = 0;
-  std::uint32_t all_alive = 0;    // OR of all values of `alive`
+  Slot all_found = 0;             // OR of all that was found in the ring
   std::uint32_t all_named = ~0u;  // AND of all values of `named`
   const auto resume = [&] {
-    next = static_cast<std::uint32_t>(position.allocations) & mask;
+    next = position.allocations & mask;
     last = static_cast<std::uint32_t>(position.named - position.allocations);
     live = position.live;
-    used = position.used;
     ring[next] = order[live];
   };
   const auto save = [&] {
-    position.allocations += (next - static_cast<std::uint32_t>(position.allocations)) & mask;
+    position.allocations += (next - position.allocations) & mask;
     position.named = position.allocations - (0u - last);
     position.live = live;
-    position.used = used;
   };
   resume();
   for (std::size_t i = 0; i != events; ++i) {
     const Row& row = rows[tokens[i]];
-    std::uint32_t low = row.low;
-    std::uint32_t offset = row.offset;
+    Operands operands{.low = row.low, .offset = row.offset};
     if (row.flags != 0) [[unlikely]] {
       if ((row.flags & kRare) != 0) {
         save();
@@ -212,26 +214,20 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
         resume();
         continue;
       }
-      if ((row.flags & kSizeInColumn) != 0) low = take_size(low);
-      if ((row.flags & kNameInColumn) != 0) {
-        const std::uint64_t name = names_.next();
-        valid_ &= name / 2 < kMaxAge;
-        offset = offset_of(row.form, name);
-        if (name == kNoName && row.from_last == 0) {
-          out[i] = with_slot(low, kNoSlot);
-          valid_ &= row.live < 0;
-          continue;
-        }
+      operands = take_operands(row);
+      if (operands.offset == kNoBlock) {
+        out[i] = with_slot(operands.low, kNoSlot);
+        continue;
       }
     }
-    const std::uint32_t back = offset + (last & row.from_last);
-    const auto slot = static_cast<std::int32_t>(ring[(next + back) & mask]);
-    out[i] = with_slot(low, static_cast<Slot>(slot));
-    order[live - 1] = static_cast<Slot>(slot);
+    const std::uint32_t back = operands.offset + (last & row.from_last);
+    const std::uint64_t place = (next + back) & mask;
+    const Slot slot = ring[place];
+    out[i] = with_slot(operands.low, slot);
+    order[live - 1] = slot;
+    all_found |= slot;
+    ring[place] = slot | row.freed;
     live += row.live;
-    used = std::max(used, live);
-    alive[slot] = static_cast<std::uint8_t>(alive[slot] + row.live);
-    all_alive |= alive[slot];
     const std::uint32_t named = back + row.allocates;
     all_named &= named;
     last = (last & row.allocates) + named;
@@ -239,7 +235,8 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
     ring[next] = order[live];
   }
   save();
-  return (all_named | mask / 2) == ~0u && all_alive <= 1;
+  return (all_named | static_cast<std::uint32_t>(mask / 2)) == ~0u &&
+         (all_found & AllocationRing::kFreed) == 0;
 }
 
 void EventDecoder::open_columns(ChunkReader& chunk, const EventsHead& head) {
@@ -271,6 +268,18 @@ std::uint32_t EventDecoder::take_size(std::uint32_t low) {
   return low;
 }
 
+// Those of a row that has them in the columns; an offset of kNoBlock for free(NULL).
+EventDecoder::Operands EventDecoder::take_operands(const Row& row) {
+  Operands operands{.low = row.low, .offset = row.offset};
+  if ((row.flags & kSizeInColumn) != 0) operands.low = take_size(row.low);
+  if ((row.flags & kNameInColumn) == 0) return operands;
+  const std::uint64_t name = names_.next();
+  const bool no_block = name == kNoName && row.form == NameForm::age;
+  valid_ &= no_block ? row.freed != 0 : name / 2 < kMaxAge;
+  operands.offset = no_block ? kNoBlock : offset_of(row.form, name);
+  return operands;
+}
+
 // Everything that carries more than a size and a recent block. Clears valid_ for what cannot be.
 Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at) {
   if ((row.flags & kNoRow) != 0) {
@@ -290,21 +299,13 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
   if ((row.flags & kNameInColumn) != 0) name = names_.next();
   Slot slot = kNoSlot;
   if (row.allocates != 0) {
-    slot = slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(at.live++)];
-    at.used = std::max(at.used, at.live);
+    slot = order_.data()[at.live++];
     ring_[at.allocations++] = slot;
-    valid_ &= ++slots_.alive_[SlotTable::kFront + slot] == 1;
   } else if (names_block(kind)) {
     if (row.form != NameForm::age || name != kNoName) {
-      slot = find_block(row.form, name, at);
+      slot = find_block(row, name, at);
     } else {
       valid_ &= kind == EventKind::free;
-    }
-    if (row.form == NameForm::dead) {
-      valid_ &= slot != kNoSlot && !slots_.alive(slot);
-    } else if (kind == EventKind::free && slot != kNoSlot) {
-      valid_ &= slots_.alive_[SlotTable::kFront + slot]-- == 1 && at.live > 0;
-      slots_.order_[SlotTable::kGuard + static_cast<std::size_t>(--at.live)] = slot;
     }
   } else if (kind == EventKind::arena_alloc) {
     slot = arenas_++;
@@ -320,24 +321,38 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
   return with_slot(low, slot);
 }
 
-// The slot of a block by its name; clears valid_ if there is none such.
-Slot EventDecoder::find_block(NameForm form, std::uint64_t value, Position& at) {
-  if (names_slot(form)) {
-    named_slot_ += unzigzag(value);
-    if (named_slot_ < static_cast<std::uint64_t>(at.used)) return static_cast<Slot>(named_slot_);
-    valid_ = false;
-    return kNoSlot;
+// The slot of the block that an event is about, which it frees if it names an old one; clears
+// valid_ if there is none such. (Frees of younger ones are common events.)
+Slot EventDecoder::find_block(const Row& row, std::uint64_t name, Position& at) {
+  if (names_slot(row.form)) {
+    const Slot slot = find_slot(row.form, name, at);
+    if (slot != kNoSlot && row.freed != 0) {
+      lookup_.release(slot);
+      order_.data()[--at.live] = slot;
+    }
+    return slot;
   }
   const std::uint64_t number =
-      form == NameForm::difference ? at.named + unzigzag(value) : at.allocations - value;
+      row.form == NameForm::difference ? at.named + unzigzag(name) : at.allocations - name;
   const std::uint64_t age = at.allocations - number;
   const Slot slot = ring_[number];
-  if (age - 1 < kMaxAge && age <= at.allocations && slot != kNoSlot) {
+  if (age - 1 < kMaxAge && age <= at.allocations && (slot & AllocationRing::kFreed) == 0) {
     at.named = number;
     return slot;
   }
   valid_ = false;
   return kNoSlot;
+}
+
+// By its number; clears valid_ if it is not what its name says.
+Slot EventDecoder::find_slot(NameForm form, std::uint64_t value, const Position& at) {
+  named_slot_ += unzigzag(value);
+  const auto slot = static_cast<Slot>(named_slot_);
+  lookup_.keep_old(ring_, at.allocations);
+  valid_ &= slot == named_slot_ &&
+            (form == NameForm::slot ? lookup_.is_old_block(slot)
+                                    : lookup_.is_dead(slot, used_, ring_, at.allocations));
+  return valid_ ? slot : kNoSlot;
 }
 
 }  // namespace pymemlab

@@ -10,7 +10,8 @@
 #include "core/trace/chunk.h"
 #include "core/trace/event_coding.h"
 #include "core/trace/key_chunk.h"
-#include "core/trace/slot_table.h"
+#include "core/trace/slot_lookup.h"
+#include "core/trace/slot_order.h"
 #include "core/trace/trace_digest.h"
 #include "core/trace/varint.h"
 
@@ -27,7 +28,8 @@ class EventDecoder {
   // Takes its place behind a key chunk. REQUIRES: it has decoded nothing.
   void restore(const KeyState& state);
 
-  [[nodiscard]] const SlotTable& slots() const noexcept { return slots_; }
+  // Slots ever used.
+  [[nodiscard]] Slot used() const noexcept { return used_; }
   [[nodiscard]] std::uint64_t next_event() const noexcept { return next_event_; }
 
  private:
@@ -38,8 +40,13 @@ class EventDecoder {
     std::uint32_t offset = 0;     // the allocation it is about, less what that is counted from
     std::uint32_t allocates = 0;  // all ones if so; it is about the next allocation then
     std::uint32_t from_last = 0;  // all ones: counted from the one named last; else from the next
+    std::uint32_t freed = 0;      // AllocationRing::kFreed if it frees the block
     std::uint8_t flags = 0;
     NameForm form = NameForm::age;
+  };
+  struct Operands {
+    std::uint32_t low = 0;
+    std::uint32_t offset = 0;
   };
   enum RowFlag : std::uint8_t {
     kSizeInColumn = 1,
@@ -52,7 +59,6 @@ class EventDecoder {
     std::uint64_t allocations = 0;
     std::uint64_t named = 0;  // number of the allocation that an age or difference named last
     std::int64_t live = 0;
-    std::int64_t used = 0;
   };
 
   EventsHead read_head(ChunkReader& chunk);
@@ -66,12 +72,18 @@ class EventDecoder {
                  Position& position);
   void open_columns(ChunkReader& chunk, const EventsHead& head);
   void check_columns(const ChunkReader& chunk, const EventsHead& head) const;
+  [[gnu::noinline]] Operands take_operands(const Row& row);
   Event decode_rare(const Row& row, std::size_t marks, Position& at);
-  Slot find_block(NameForm form, std::uint64_t value, Position& at);
+  Slot find_block(const Row& row, std::uint64_t name, Position& at);
+  Slot find_slot(NameForm form, std::uint64_t value, const Position& at);
   std::uint32_t take_size(std::uint32_t low);
 
-  SlotTable slots_;
+  SlotOrder order_;
   AllocationRing ring_;
+  SlotLookup lookup_;
+  std::uint64_t allocations_ = 0;
+  std::uint32_t live_ = 0;
+  Slot used_ = 0;
   std::uint64_t next_event_ = 0;
   std::uint32_t arenas_ = 0;
   std::array<Row, kMaxDictionary> rows_{};

@@ -5,7 +5,6 @@
 #include "core/base/input_error.h"
 #include "core/trace/little_endian.h"
 #include "core/trace/site_column.h"
-#include "core/trace/slot_table.h"
 #include "core/trace/varint.h"
 
 namespace pymemlab {
@@ -66,14 +65,9 @@ void read_slots(Columns& columns, KeyState& state, std::uint32_t live) {
 
 void read_ages(Columns& columns, KeyState& state) {
   state.block_ages = columns.numbers(kKeyAges);
-  state.free_ages = columns.numbers(kKeyFreeAges);
-  if (state.block_ages.size() != state.blocks.size() ||
-      state.free_ages.size() != state.free_slots.size())
-    columns.refuse();
+  if (state.block_ages.size() != state.blocks.size()) columns.refuse();
   const auto impossible = [&](std::uint64_t age) { return age == 0 || age > state.allocations; };
-  if (std::any_of(state.block_ages.begin(), state.block_ages.end(), impossible) ||
-      std::any_of(state.free_ages.begin(), state.free_ages.end(), impossible))
-    columns.refuse();
+  if (std::any_of(state.block_ages.begin(), state.block_ages.end(), impossible)) columns.refuse();
 }
 
 void read_blocks(Columns& columns, KeyState& state) {
@@ -119,7 +113,6 @@ void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk) {
   DifferenceColumn slots;
   DifferenceColumn ages;
   DifferenceColumn free_slots;
-  DifferenceColumn free_ages;
   DifferenceColumn block_addresses;
   Bytes domains;
   Bytes sizes;
@@ -131,7 +124,6 @@ void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk) {
   }
   for (const std::uint64_t age : state.block_ages) ages.add(age);
   for (const Slot slot : state.free_slots) free_slots.add(slot);
-  for (const std::uint64_t age : state.free_ages) free_ages.add(age);
   Bytes marks;
   for (const std::string& text : state.marks) {
     put_varint(marks, text.size());
@@ -143,7 +135,6 @@ void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk) {
   chunk.add(kKeyDomains, domains);
   chunk.add(kKeySizes, sizes);
   chunk.add(kKeyFreeSlots, free_slots.bytes());
-  chunk.add(kKeyFreeAges, free_ages.bytes());
   chunk.add(kKeyMarks, marks);
   chunk.add(kKeyAddresses, block_addresses.bytes());
   if (state.sites.empty()) return;

@@ -23,7 +23,6 @@ struct KeyState {
   std::vector<LiveBlock> blocks;          // in the order of their allocation
   std::vector<std::uint64_t> block_ages;  // of each: 1 is the newest allocation
   std::vector<Slot> free_slots;           // the newest freed first
-  std::vector<std::uint64_t> free_ages;   // of each slot's newest allocation
   std::vector<std::string> marks;         // texts so far
   SiteTable sites;                        // so far
   friend bool operator==(const KeyState&, const KeyState&) = default;
@@ -36,15 +35,14 @@ enum KeyColumn : std::uint16_t {
   kKeyDomains = 4,
   kKeySizes = 5,
   kKeyFreeSlots = 6,
-  kKeyFreeAges = 7,
-  kKeyMarks = 8,
+  kKeyMarks = 7,
   kKeyAddresses = kOptionalColumn | 1,
   kKeySites = kOptionalColumn | 2,
   kKeySiteTable = kOptionalColumn | 3,
 };
-inline constexpr std::array<std::uint16_t, 11> kKeyColumns = {
-    kKeyHead,     kKeySlots, kKeyAges,      kKeyDomains, kKeySizes,    kKeyFreeSlots,
-    kKeyFreeAges, kKeyMarks, kKeyAddresses, kKeySites,   kKeySiteTable};
+inline constexpr std::array<std::uint16_t, 10> kKeyColumns = {
+    kKeyHead,      kKeySlots, kKeyAges,      kKeyDomains, kKeySizes,
+    kKeyFreeSlots, kKeyMarks, kKeyAddresses, kKeySites,   kKeySiteTable};
 
 // Adds the columns to `chunk`.
 void encode_key(const KeyState& state, bool addresses, ChunkBuilder& chunk);

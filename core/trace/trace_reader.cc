@@ -166,7 +166,7 @@ void TraceReader::Impl::check_end(const ChunkSource::Chunk& chunk) {
   chunk_.open(chunk.payload, kIndexColumns, place_of(chunk));
   const TraceIndex end = read_index(chunk_);
   const bool whole = first_event_ == 0;
-  if (end.events != decoder.next_event() || end.used != decoder.slots().used() ||
+  if (end.events != decoder.next_event() || end.used != decoder.used() ||
       (whole && end.digest != digest.value()))
     throw InputError("{}: impossible coding: its totals are not those of the events before it",
                      chunk_.place());
@@ -213,7 +213,7 @@ bool TraceReader::next(EventBatch& batch) { return impl_->next(batch); }
 const std::optional<std::string>& TraceReader::damage() const noexcept { return impl_->damage; }
 const std::vector<std::string>& TraceReader::marks() const noexcept { return impl_->marks; }
 const SiteTable& TraceReader::sites() const noexcept { return impl_->sites; }
-Slot TraceReader::slots() const noexcept { return impl_->decoder.slots().used(); }
+Slot TraceReader::slots() const noexcept { return impl_->decoder.used(); }
 std::string TraceReader::digest() const { return impl_->digest.text(); }
 
 }  // namespace pymemlab

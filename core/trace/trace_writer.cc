@@ -140,9 +140,11 @@ Slot TraceWriter::Impl::take_slot(const Operation& operation) {
   return slot;
 }
 
-// Whichever of age and difference is the smaller number; the slot when the ring has forgotten it.
+// Whichever of age and difference is the smaller number; the slot if it is dead, or when the ring
+// has forgotten it.
 Name TraceWriter::Impl::name_block(Slot slot) noexcept {
   PYMEMLAB_CHECK(slot < slots_.used());
+  if (!slots_.alive(slot)) return name_slot(NameForm::dead, slot);
   const std::uint64_t birth = blocks_[slot].birth;
   const std::uint64_t age = slots_.allocations() - birth;
   const std::uint64_t difference = zigzag(birth - last_birth_);
@@ -171,10 +173,8 @@ Name TraceWriter::Impl::name_and_apply(const Operation& operation) {
     case EventKind::realloc_begin: return name_block(slot);
     case EventKind::free: {
       if (slot == kNoSlot) return {};
-      if (slot < slots_.used() && !slots_.alive(slot)) return name_slot(NameForm::dead, slot);
       const Name name = name_block(slot);
-      slots_.release(slot);
-      if (options_.addresses) addresses_.freed(slot);
+      if (slots_.release(slot) && options_.addresses) addresses_.freed(slot);
       return name;
     }
     case EventKind::arena_alloc: ++arenas_; return {};
@@ -314,7 +314,6 @@ void TraceWriter::Impl::write_key() {
                  .blocks = {},
                  .block_ages = {},
                  .free_slots = {slots_.free_begin(), slots_.free_end()},
-                 .free_ages = {},
                  .marks = marks_,
                  .sites = site_table_};
   std::vector<Slot> live;
@@ -328,8 +327,6 @@ void TraceWriter::Impl::write_key() {
                             addresses_.address_of(slot), blocks_[slot].site});
     state.block_ages.push_back(slots_.allocations() - blocks_[slot].birth);
   }
-  for (const Slot slot : state.free_slots)
-    state.free_ages.push_back(slots_.allocations() - blocks_[slot].birth);
   encode_key(state, options_.addresses, builder_);
   const std::uint64_t before = offset_;
   write_chunk(kKeyTag);

@@ -188,24 +188,39 @@ TEST(TraceFormat, RefusesUnknownChunksAndColumnsThatMayNotBeSkipped) {
   EXPECT_THAT(refusal(column.file()), HasSubstr("has column 77"));
 }
 
-// One chunk of events with columns as given; the head is that of one event.
+// What the columns of a chunk of events hold.
+struct Columns {
+  std::uint32_t words = 0;
+  Bytes dictionary;
+  Bytes tokens;
+  Bytes sizes = {};
+  Bytes names = {};
+  Bytes side_words = {};
+  std::uint64_t first_event = 0;
+  std::uint64_t allocations = 0;  // before
+};
+
+void append_columns(Maker& maker, std::uint32_t events, const Columns& columns) {
+  Bytes head;
+  put_fixed(head, columns.first_event);
+  put_fixed(head, columns.allocations);
+  put_fixed(head, events);
+  put_fixed(head, columns.words);
+  put_fixed(head, std::uint32_t{0});
+  maker.builder().add(kEventsHead, head);
+  maker.builder().add(kEventsDictionary, columns.dictionary);
+  maker.builder().add(kEventsTokens, columns.tokens);
+  maker.builder().add(kEventsSizes, columns.sizes);
+  maker.builder().add(kEventsNames, columns.names);
+  maker.builder().add(kEventsWords, columns.side_words);
+  maker.append(maker.builder().finish(kEventsTag));
+}
+
 std::string refusal_of_columns(std::uint32_t events, std::uint32_t words, const Bytes& dictionary,
                                const Bytes& tokens, const Bytes& sizes, const Bytes& names,
                                const Bytes& side_words = {}) {
   Maker maker;
-  Bytes head;
-  put_fixed(head, std::uint64_t{0});
-  put_fixed(head, std::uint64_t{0});
-  put_fixed(head, events);
-  put_fixed(head, words);
-  put_fixed(head, std::uint32_t{0});
-  maker.builder().add(kEventsHead, head);
-  maker.builder().add(kEventsDictionary, dictionary);
-  maker.builder().add(kEventsTokens, tokens);
-  maker.builder().add(kEventsSizes, sizes);
-  maker.builder().add(kEventsNames, names);
-  maker.builder().add(kEventsWords, side_words);
-  maker.append(maker.builder().finish(kEventsTag));
+  append_columns(maker, events, {words, dictionary, tokens, sizes, names, side_words});
   return refusal(maker.file());
 }
 
@@ -242,7 +257,7 @@ TEST(TraceFormat, RefusesNamesOfBlocksThatAreNotThere) {
   EXPECT_EQ(with_name(1, {1}), "");
   EXPECT_EQ(with_name(1, {0}), "") << "free(NULL)";
   EXPECT_EQ(with_name(2, {2}), "") << "the allocation after number -1";
-  EXPECT_EQ(with_name(3, {0}), "");
+  EXPECT_THAT(with_name(3, {0}), HasSubstr("means nothing")) << "by slot, but an age reaches it";
   EXPECT_THAT(with_name(1, {2}), HasSubstr("means nothing")) << "older than the first";
   EXPECT_THAT(with_name(1, {0xF1, 0, 0, 0x10}), HasSubstr("means nothing")) << "beyond the ring";
   EXPECT_THAT(with_name(2, {4}), HasSubstr("means nothing")) << "not yet allocated";
@@ -270,14 +285,52 @@ TEST(TraceFormat, RefusesFreesThatContradictWhatIsLive) {
                               Bytes(tokens.size() - names.size(), 8), names);
   };
   EXPECT_EQ(frees({0, 1, 3}, {1, 0}), "") << "freed, and freed again";
-  EXPECT_EQ(frees({0, 1, 0, 2}, {1, 0}), "");
   EXPECT_THAT(frees({0, 1, 1}, {1, 1}), HasSubstr("means nothing")) << "by age, not named dead";
   EXPECT_THAT(frees({0, 1, 2}, {1, 0}), HasSubstr("means nothing")) << "by slot, not named dead";
   EXPECT_THAT(frees({0, 0, 1, 1}, {1, 1}), HasSubstr("means nothing")) << "another is live";
   EXPECT_THAT(frees({0, 3}, {0}), HasSubstr("means nothing")) << "named dead, but live";
-  EXPECT_THAT(refusal_of_columns(2, 0, {2, 0x20, 0, 0x22, 3}, {0, 1}, {8, 8}, {0}),
-              HasSubstr("there is none"))
-      << "only frees are named dead";
+}
+
+TEST(TraceFormat, TakesNamesBySlotForLiveBlocksThatNoAgeReaches) {
+  const auto behind_a_full_reach = [](const Bytes& tokens, const Bytes& names) {
+    Maker maker;
+    append_columns(maker, kMaxAge,
+                   {.dictionary = {1, 0x20, kInline, 8}, .tokens = Bytes(kMaxAge, 0)});
+    append_columns(maker, static_cast<std::uint32_t>(tokens.size()),
+                   {.dictionary = {3, 0x20, kInline, 8, 0x23, 2, 0x23, 3},
+                    .tokens = tokens,
+                    .names = names,
+                    .first_event = kMaxAge,
+                    .allocations = kMaxAge});
+    return refusal(maker.file());
+  };
+  static_assert(kMaxAge == kMaxChunkEvents);
+  EXPECT_EQ(behind_a_full_reach({0, 1}, {0}), "");
+  EXPECT_EQ(behind_a_full_reach({0, 1, 2}, {0, 0}), "") << "freed, and freed again";
+  EXPECT_THAT(behind_a_full_reach({1}, {0}), HasSubstr("means nothing")) << "an age reaches it";
+  EXPECT_THAT(behind_a_full_reach({0, 1, 1}, {0, 0}), HasSubstr("means nothing")) << "it is dead";
+  EXPECT_THAT(behind_a_full_reach({0, 2}, {0}), HasSubstr("means nothing")) << "it is not dead";
+}
+
+TEST(TraceFormat, RefusesReallocsOfDeadBlocksThatAreNotNamedDead) {
+  // malloc; free by age; realloc by age; realloc named dead
+  const Bytes entries = {4, 0x20, 0, 0x23, 0, 0x22, 0, 0x22, 3};
+  const auto reallocs = [&](const Bytes& tokens, const Bytes& names) {
+    const std::size_t sizes = tokens.size() - std::count(tokens.begin(), tokens.end(), 1);
+    return refusal_of_columns(static_cast<std::uint32_t>(tokens.size()), 0, entries, tokens,
+                              Bytes(sizes, 8), names);
+  };
+  EXPECT_EQ(reallocs({0, 2, 1, 3}, {1, 1, 0}), "");
+  EXPECT_THAT(reallocs({0, 1, 2}, {1, 1}), HasSubstr("means nothing")) << "by age";
+  EXPECT_THAT(reallocs({0, 3}, {0}), HasSubstr("means nothing")) << "named dead, but live";
+  EXPECT_THAT(reallocs({0, 1, 3}, {1, 2}), HasSubstr("means nothing")) << "slot 1 was never used";
+
+  Bytes wide = {3, 0x20, 0, 0x23, 0, 0x22, kInline};
+  put_varint(wide, Event::kWide);
+  wide.push_back(1);  // the newest allocation's block
+  EXPECT_EQ(refusal_of_columns(2, 1, wide, {0, 2}, {8}, {}, {200}), "");
+  EXPECT_THAT(refusal_of_columns(3, 1, wide, {0, 1, 2}, {8}, {1}, {200}),
+              HasSubstr("means nothing"));
 }
 
 TEST(TraceFormat, ChecksLengthsBeforeItAllocates) {

@@ -58,7 +58,7 @@ TEST(TraceRoundTrip, ReturnsEveryRandomStreamInEveryChunking) {
 // A hundred blocks around the oldest age that has a name, and such that the ring has wrapped.
 TEST(TraceRoundTrip, NamesBlocksThatAreOlderThanTheRingBySlot) {
   for (const std::uint32_t churn : {kMaxAge - 50, 2 * kMaxAge + 1000}) {
-    TraceWriter writer = TraceWriter::create(scratch("old.pmtrace"), {});
+    TraceWriter writer = TraceWriter::create(scratch("old.pmtrace"), {}, {.key_chunks = 2});
     for (int i = 0; i < 100; ++i) writer.malloc(Domain::obj, 64);
     for (std::uint32_t i = 0; i < churn; ++i)
       writer.free(Domain::obj, writer.malloc(Domain::obj, 32));
@@ -72,6 +72,10 @@ TEST(TraceRoundTrip, NamesBlocksThatAreOlderThanTheRingBySlot) {
       EXPECT_EQ(last.slot, 99 - i);
     }
     EXPECT_EQ(back.slots, 101u);
+    const ReadBack end = read_all(scratch("old.pmtrace"), {.start_at = back.operations.size()});
+    EXPECT_LT(end.operations.size(), back.operations.size()) << "behind a key chunk";
+    EXPECT_TRUE(
+        std::equal(end.operations.rbegin(), end.operations.rend(), back.operations.rbegin()));
   }
 }
 

@@ -1,0 +1,46 @@
+#include "core/trace/slot_lookup.h"
+
+#include <algorithm>
+
+namespace pymemlab {
+namespace {
+
+std::uint64_t oldest_in_reach(std::uint64_t allocations) noexcept {
+  return allocations - std::min<std::uint64_t>(allocations, kMaxAge);
+}
+
+}  // namespace
+
+void SlotLookup::keep_old(const AllocationRing& ring, std::uint64_t allocations) {
+  const std::uint64_t oldest = oldest_in_reach(allocations);
+  ring.visit(kept_, oldest, [this](const Slot* from, const Slot* end) {
+    for (; from != end; ++from)
+      if ((*from & AllocationRing::kFreed) == 0) add_old(*from);
+  });
+  kept_ = std::max(kept_, oldest);
+}
+
+void SlotLookup::add_old(Slot slot) {
+  if (slot >= old_.size()) old_.resize(std::size_t{slot} + 1);
+  old_[slot] = 1;
+}
+
+bool SlotLookup::is_dead(Slot slot, Slot used, const AllocationRing& ring,
+                         std::uint64_t allocations) {
+  const std::uint64_t oldest = oldest_in_reach(allocations);
+  for (noted_ = std::max(noted_, oldest); noted_ < allocations; ++noted_) {
+    if (ring[noted_] == kNoSlot) continue;  // before a key chunk, and not live in it
+    const Slot taken = ring[noted_] & ~AllocationRing::kFreed;
+    if (taken >= newest_.size()) newest_.resize(std::size_t{taken} + 1);
+    newest_[taken] = noted_ + 1;
+  }
+  if (slot < newest_.size() && newest_[slot] > oldest)
+    return (ring[newest_[slot] - 1] & AllocationRing::kFreed) != 0;
+  return slot < used && !is_old_block(slot);
+}
+
+void SlotLookup::restore(std::uint64_t allocations) noexcept {
+  kept_ = oldest_in_reach(allocations);
+}
+
+}  // namespace pymemlab
