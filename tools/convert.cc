@@ -23,6 +23,7 @@
 #include "core/trace/edits/minimize.h"
 #include "core/trace/edits/trace_edits.h"
 #include "core/trace/format.h"
+#include "tools/document_file.h"
 #include "tools/number_within.h"
 #include "tools/subcommand.h"
 
@@ -84,14 +85,6 @@ const TraceFormat& format_to_write(const ConvertOptions& options) {
     throw InputError("{}: its name does not say which format to write; say so with --to",
                      options.to_path);
   return *found;
-}
-
-void refuse_same_file(const ConvertOptions& options) {
-  std::error_code ignored;
-  if (options.from_path != "-" && options.to_path != "-" &&
-      std::filesystem::equivalent(options.from_path, options.to_path, ignored))
-    throw InputError("{}: is both source and destination; name another file to write",
-                     options.from_path);
 }
 
 void warn(const ConversionReport& report) {
@@ -202,7 +195,7 @@ int run_convert(const ConvertOptions& options) {
   const TraceFormat& to = format_to_write(options);
   // Says so before it reads a long trace.
   if (!is_written(to)) to.export_file(options.from_path, options.to_path);
-  refuse_same_file(options);
+  refuse_same_places({options.to_path}, {options.from_path});
   if (options.best && &to != &trace_format_named("pmtrace"))
     throw InputError("--best packs our own format, and {} would be {}: leave it away",
                      options.to_path, to.name);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/base/counts.h"
 #include "core/base/input_error.h"
 #include "core/measure/runner.h"
 #include "core/os/file.h"
@@ -188,9 +189,8 @@ int run_replay(const ReplayOptions& options) {
   exports.write(results);
   say_what_is_thin(measurements, run.suffices == nullptr && run.deadline == 0, run.latency);
   if (options.output != "-") {
-    fmt::print(stderr, "pymemlab: {} cell{} written to {}; `pymemlab compare {}` shows them\n",
-               measurements.size(), measurements.size() == 1 ? "" : "s", options.output,
-               options.output);
+    fmt::print(stderr, "pymemlab: {} written to {}; `pymemlab compare {}` shows them\n",
+               counted(measurements.size(), "cell"), options.output, options.output);
   }
   return kDone;
 }
