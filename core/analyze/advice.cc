@@ -247,22 +247,20 @@ struct Part {
   std::string_view words;
   double (*bytes)(const FootprintSample&);
 };
+template <auto kField>
+double bytes_of(const FootprintSample& sample) {
+  return static_cast<double>(sample.*kField);
+}
 constexpr std::array kParts = {
-    Part{"free blocks in pools that are in use",
-         [](const FootprintSample& s) { return static_cast<double>(s.free_block_bytes); }},
-    Part{"free pools in arenas",
-         [](const FootprintSample& s) { return static_cast<double>(s.free_pool_bytes); }},
-    Part{"requests rounded up",
-         [](const FootprintSample& s) { return static_cast<double>(s.rounding_bytes); }},
-    Part{"headers and tables",
-         [](const FootprintSample& s) { return static_cast<double>(s.metadata_bytes); }},
+    Part{"free blocks in pools that are in use", bytes_of<&FootprintSample::free_block_bytes>},
+    Part{"free pools in arenas", bytes_of<&FootprintSample::free_pool_bytes>},
+    Part{"requests rounded up", bytes_of<&FootprintSample::rounding_bytes>},
+    Part{"headers and tables", bytes_of<&FootprintSample::metadata_bytes>},
     Part{"ends of pools and arenas that nothing fits into",
-         [](const FootprintSample& s) { return static_cast<double>(s.structural_bytes); }},
-    Part{"free in the C library",
-         [](const FootprintSample& s) { return static_cast<double>(s.raw_free_bytes); }},
-    Part{"unexplained, in the C library",
-         [](const FootprintSample& s) { return static_cast<double>(s.unexplained_bytes); }},
-    Part{"debug hooks", [](const FootprintSample& s) { return static_cast<double>(s.hook_bytes); }},
+         bytes_of<&FootprintSample::structural_bytes>},
+    Part{"free in the C library", bytes_of<&FootprintSample::raw_free_bytes>},
+    Part{"unexplained, in the C library", bytes_of<&FootprintSample::unexplained_bytes>},
+    Part{"debug hooks", bytes_of<&FootprintSample::hook_bytes>},
 };
 
 void Sentences::where() {
