@@ -136,7 +136,7 @@ Refused tcmalloc_refused(const SystemMalloc& malloc, std::string_view) {
 
 std::string glibc_version() { return ::gnu_get_libc_version(); }
 std::string jemalloc_version() {
-  const auto ask = symbol<int(const char*, void*, std::size_t*, void*, std::size_t)>("mallctl");
+  const auto ask = symbol<int(const char*, void*, std::size_t*, void*, std::size_t)>(kJemallocsOwn);
   const char* text = "";
   std::size_t bytes = sizeof text;
   if (ask("version", &text, &bytes, nullptr, 0) != 0) return {};
@@ -144,7 +144,7 @@ std::string jemalloc_version() {
   return version.substr(0, version.find('-'));
 }
 std::string mimalloc_version() {
-  const int number = symbol<int()>("mi_version")();
+  const int number = symbol<int()>(kMimallocsOwn)();
   return fmt::format("{}.{}.{}", number / 100, number / 10 % 10, number % 10);
 }
 std::string tcmalloc_version() {
@@ -152,7 +152,7 @@ std::string tcmalloc_version() {
   int major = 0;
   int minor = 0;
   static_cast<void>(
-      symbol<const char*(int*, int*, const char**)>("tc_version")(&major, &minor, &patch));
+      symbol<const char*(int*, int*, const char**)>(kTcmallocsOwn)(&major, &minor, &patch));
   return fmt::format("{}.{}{}", major, minor, patch);
 }
 // It does not tell, but it lies in a folder named for its compiler's version.
@@ -175,6 +175,7 @@ struct Row {
   std::string (*version)();
   Variables (*variables)(const Variables& settings);
   Refused (*refused)(const SystemMalloc& malloc, std::string_view said);
+  const char* verbose = nullptr;  // the variable that makes it say what it makes of its settings
 };
 constexpr std::array kRows = {
     Row{"glibc", "libc6", {}, nullptr, glibc_version, glibc_variables, glibc_refused},
@@ -191,7 +192,8 @@ constexpr std::array kRows = {
         kMimallocsOwn,
         mimalloc_version,
         mimalloc_variables,
-        mimalloc_refused},
+        mimalloc_refused,
+        "MIMALLOC_VERBOSE"},
     Row{"tcmalloc",
         "libtcmalloc-minimal4",
         {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"},
@@ -317,7 +319,8 @@ SystemMalloc system_malloc_called(const std::string& text) {
 }
 
 SystemMalloc outspoken(SystemMalloc malloc) {
-  if (malloc.allocator() == "mimalloc") malloc.environment.emplace_back("MIMALLOC_VERBOSE", "1");
+  const Row* row = row_called(malloc.allocator());
+  if (row != nullptr && row->verbose != nullptr) malloc.environment.emplace_back(row->verbose, "1");
   return malloc;
 }
 
