@@ -75,14 +75,14 @@ Command::~Command() {
 std::string Command::out() const { return content_of(out_); }
 
 bool Command::has_printed(const std::string& text) const {
-  for (int tries = 0; tries < 1000; ++tries) {
-    if (out().find(text) != std::string::npos) return true;
-    siginfo_t info = {};
-    ::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT);
-    if (info.si_pid == id_) return out().find(text) != std::string::npos;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
+  const auto is_there = [&] { return out().find(text) != std::string::npos; };
+  return comes_true([&] { return is_there() || has_ended(); }) && is_there();
+}
+
+bool Command::has_ended() const {
+  siginfo_t info = {};
+  ::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT);
+  return info.si_pid == id_;
 }
 
 CommandResult Command::result() {
@@ -94,6 +94,16 @@ CommandResult Command::result() {
   result.out = content_of(out_);
   result.err = content_of(err_);
   return result;
+}
+
+bool comes_true(const std::function<bool()>& condition) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (Clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
 }
 
 CommandResult run(const std::vector<std::string>& words, const CommandOptions& options) {

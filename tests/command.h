@@ -1,6 +1,7 @@
 // Runs a command to its end, as a shell would, and keeps what it printed.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,16 +33,22 @@ class Command {
   [[nodiscard]] int id() const noexcept { return id_; }
   // What it has printed so far.
   [[nodiscard]] std::string out() const;
-  // Waits until it has printed `text`; false when it ends, or ten seconds pass, without.
+  // Waits until it has printed `text`; false when it ends, or half a minute passes, without.
   [[nodiscard]] bool has_printed(const std::string& text) const;
   // Waits for its end.
   CommandResult result();
 
  private:
+  [[nodiscard]] bool has_ended() const;
+
   int id_ = -1;
   int out_ = -1;
   int err_ = -1;
 };
+
+// Looks every millisecond whether something is true by now; false if it is not in half a
+// minute.
+[[nodiscard]] bool comes_true(const std::function<bool()>& condition);
 
 CommandResult run(const std::vector<std::string>& words, const CommandOptions& options = {});
 

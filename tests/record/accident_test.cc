@@ -56,14 +56,14 @@ std::uint64_t last_announced(const std::string& out) {
 
 auto hold(std::uint64_t bytes) { return Contains(AllOf(Ge(bytes), Le(bytes + 1))); }
 
-// The one child of `parent`; 0 if none comes in ten seconds.
+// The one child of `parent`; 0 if none comes.
 int child_of(int parent) {
-  for (int tries = 0; tries < 10000; ++tries) {
+  int child = 0;
+  const bool has_come = comes_true([&] {
     std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", parent));
-    if (int child = 0; children >> child) return child;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return 0;
+    return static_cast<bool>(children >> child);
+  });
+  return has_come ? child : 0;
 }
 
 // PYMEMLAB_KILLS times, five by default.
@@ -117,12 +117,11 @@ open('{1}', 'w').write('done')
   ASSERT_TRUE(recording.has_printed("has 50\n"));
   const std::uint64_t written_by_now = last_announced(recording.out());
   // Chunks are written every second.
-  std::this_thread::sleep_for(std::chrono::milliseconds(1800));
+  ASSERT_TRUE(
+      comes_true([&] { return testing::Matches(hold(written_by_now))(facts_so_far().sizes); }));
   ::kill(recording.id(), SIGKILL);
   write_file("killed", "");
-  for (int tries = 0; tries < 2000 && !std::filesystem::exists(in_folder("done")); ++tries)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_TRUE(std::filesystem::exists(in_folder("done")));
+  EXPECT_TRUE(comes_true([&] { return std::filesystem::exists(in_folder("done")); }));
   const TraceFacts facts = this->facts();
   EXPECT_TRUE(facts.damage.has_value());
   EXPECT_THAT(facts.sizes, hold(written_by_now));

@@ -103,9 +103,9 @@ TEST_F(RecordCommand, LeavesAnInterruptToTheProgramAndFinishesTheTrace) {
   PYMEMLAB_NEEDS_PYTHON();
   Command recording(
       recording_of({python(), "-uc",
-                    "import time\ntry:\n  print('ready'); time.sleep(20)\n"
+                    "import time\ntry:\n  print('ready'); time.sleep(60)\n"
                     "except KeyboardInterrupt:\n  print('interrupted'); raise SystemExit(5)\n"}));
-  ASSERT_TRUE(recording.has_printed("ready"));
+  ASSERT_TRUE(recording.has_printed("ready\n"));
   ::kill(-recording.id(), SIGINT);
   const CommandResult result = recording.result();
   EXPECT_EQ(result.status, 5);
@@ -116,8 +116,8 @@ TEST_F(RecordCommand, LeavesAnInterruptToTheProgramAndFinishesTheTrace) {
 TEST_F(RecordCommand, PassesARequestToTerminateOnToTheProgram) {
   PYMEMLAB_NEEDS_PYTHON();
   Command recording(
-      recording_of({python(), "-uc", "import time\nprint('ready'); time.sleep(20)\n"}));
-  ASSERT_TRUE(recording.has_printed("ready"));
+      recording_of({python(), "-uc", "import time\nprint('ready'); time.sleep(60)\n"}));
+  ASSERT_TRUE(recording.has_printed("ready\n"));
   ::kill(recording.id(), SIGTERM);
   EXPECT_EQ(recording.result().status, 128 + SIGTERM);
   EXPECT_EQ(facts().damage, std::nullopt);
@@ -129,9 +129,9 @@ TEST_F(RecordCommand, EndsTheRecordingAndNotTheProgramWhenTheCollectorStandsStil
       "import time\nprint('ready')\nfor _ in range(400): [str(i) for i in "
       "range(10000)]\nprint('done')\n";
   Command recording(recording_of({python(), "-uc", script}));
-  ASSERT_TRUE(recording.has_printed("ready"));
+  ASSERT_TRUE(recording.has_printed("ready\n"));
   ::kill(recording.id(), SIGSTOP);
-  EXPECT_TRUE(recording.has_printed("done"));
+  EXPECT_TRUE(recording.has_printed("done\n"));
   ::kill(recording.id(), SIGCONT);
   const CommandResult result = recording.result();
   EXPECT_EQ(result.status, 0);

@@ -4,11 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <thread>
 
 #include "tests/interpreters.h"
 #include "tests/record/recording.h"
@@ -54,13 +51,32 @@ class RecordControl : public RecordTest, public testing::WithParamInterface<Inte
     EXPECT_THAT(verified.err,
                 AllOf(HasSubstr(why), HasSubstr("verify a recording that holds all")));
   }
-  // Signals the collector, waits until that has had its effect, and lets the program go on to
-  // `step`.
-  void signal_and_go_on(Command& recording, int signal, int step) const {
-    ::kill(recording.id(), signal);
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  // Lets the program go on to `step`, and waits until it is done.
+  void go_on(const Command& recording, int step) const {
     write_file(fmt::format("step{}", step), "");
-    EXPECT_TRUE(recording.has_printed(fmt::format("did {}\n", step)));
+    ASSERT_TRUE(recording.has_printed(fmt::format("did {}\n", step)));
+  }
+  // Waits until the trace ends, for now, with a pause.
+  [[nodiscard]] bool has_paused() const {
+    return comes_true([&] {
+      const std::vector<std::string> marks = facts_so_far().marks;
+      return !marks.empty() && marks.back() == "recording paused";
+    });
+  }
+  // Takes a program of kSteps through a start, a pause and another start.
+  void start_pause_and_go_on(const Command& recording) const {
+    ASSERT_TRUE(recording.has_printed("ready\n"));
+    ::kill(recording.id(), SIGUSR1);
+    ASSERT_TRUE(wants_events(recording));
+    go_on(recording, 1);
+    // A pause begins where the collector has read up to, so it has to have read this.
+    ASSERT_TRUE(comes_true([&] { return testing::Matches(about(2220000))(facts_so_far().sizes); }));
+    ::kill(recording.id(), SIGUSR2);
+    ASSERT_TRUE(has_paused());
+    go_on(recording, 2);
+    ::kill(recording.id(), SIGUSR1);
+    ASSERT_TRUE(wants_events(recording));
+    go_on(recording, 3);
   }
 };
 
@@ -82,10 +98,7 @@ step(3, 4440000)
 
 TEST_P(RecordControl, StartsStopsAndGoesOnWhenItIsSignalled) {
   Command recording(words({"--start-paused"}, kSteps));
-  ASSERT_TRUE(recording.has_printed("ready"));
-  signal_and_go_on(recording, SIGUSR1, 1);
-  signal_and_go_on(recording, SIGUSR2, 2);
-  signal_and_go_on(recording, SIGUSR1, 3);
+  ASSERT_NO_FATAL_FAILURE(start_pause_and_go_on(recording));
   EXPECT_EQ(recording.result().status, 0);
   const TraceFacts facts = this->facts();
   EXPECT_EQ(facts.damage, std::nullopt);
@@ -106,14 +119,17 @@ TEST_P(RecordControl, StartsStopsAndGoesOnWhenItIsSignalled) {
 
 TEST_P(RecordControl, StartsLateAndStopsEarlyWhenItIsTold) {
   const std::string script = R"py(
-import time
+import os, time
 kept = [bytearray(1110000)]
-time.sleep(0.9)
-kept = [bytearray(2220000)]
-time.sleep(1.1)
+while not os.path.exists(os.path.join(os.path.dirname(__file__), 'go-on')):
+    kept = [bytearray(2220000)]
+    time.sleep(0.005)
 kept = [bytearray(3330000)]
 )py";
-  ASSERT_EQ(run(words({"--start-after", "0.6", "--for", "0.8"}, script)).status, 0);
+  Command recording(words({"--start-after", "1.5", "--for", "0.8"}, script));
+  ASSERT_TRUE(has_paused());
+  write_file("go-on", "");
+  ASSERT_EQ(recording.result().status, 0);
   const TraceFacts facts = this->facts();
   EXPECT_THAT(facts.sizes, AllOf(Not(about(1110000)), about(2220000), Not(about(3330000))));
   EXPECT_EQ(facts.marks, (std::vector<std::string>{"recording started", "recording paused"}));
@@ -122,10 +138,16 @@ kept = [bytearray(3330000)]
 
 // A trace that only ends early lacks nothing of what it tells.
 TEST_P(RecordControl, ProvesATraceThatEndsEarly) {
-  const std::string script =
-      "import time\nkept = [str(i) for i in range(9000)]\ntime.sleep(0.6)\n"
-      "more = [str(i) for i in range(99000)]\n";
-  ASSERT_EQ(run(words({"--for", "0.4"}, script)).status, 0);
+  const std::string script = R"py(
+import os, time
+kept = [str(i) for i in range(9000)]
+while not os.path.exists(os.path.join(os.path.dirname(__file__), 'go-on')): time.sleep(0.005)
+more = [str(i) for i in range(99000)]
+)py";
+  Command recording(words({"--for", "1.5"}, script));
+  ASSERT_TRUE(has_paused());
+  write_file("go-on", "");
+  ASSERT_EQ(recording.result().status, 0);
   const TraceFacts facts = this->facts();
   EXPECT_EQ(facts.marks, std::vector<std::string>{"recording paused"});
   EXPECT_EQ(facts.metadata.unknown, std::vector<std::string>{});
@@ -137,10 +159,7 @@ TEST_P(RecordControl, ProvesATraceThatEndsEarly) {
 TEST_P(RecordControl, StartsAndStopsBehindTracemalloc) {
   const std::string script = std::string("import tracemalloc\ntracemalloc.start()\n") + kSteps;
   Command recording(words({"--start-paused"}, script));
-  ASSERT_TRUE(recording.has_printed("ready"));
-  signal_and_go_on(recording, SIGUSR1, 1);
-  signal_and_go_on(recording, SIGUSR2, 2);
-  signal_and_go_on(recording, SIGUSR1, 3);
+  ASSERT_NO_FATAL_FAILURE(start_pause_and_go_on(recording));
   EXPECT_EQ(recording.result().status, 0);
   const TraceFacts facts = this->facts();
   EXPECT_THAT(facts.sizes,
@@ -155,15 +174,20 @@ import os, time
 kept = bytearray(1110000)
 child = os.fork()
 if child == 0:
-    time.sleep(1.2)
+    print('ready')
+    while not os.path.exists(os.path.join(os.path.dirname(__file__), 'go-on')): time.sleep(0.005)
     del kept
     mine = bytearray(2220000)
     os._exit(0)
 os.waitpid(child, 0)
 )py");
-  const CommandResult recorded =
-      run({pymemlab(), "record", "--start-after", "0.8", "-o", in_folder("traces/"), "--", python(),
-           in_folder("script.py")});
+  Command recording({pymemlab(), "record", "--start-paused", "-o", in_folder("traces/"), "--",
+                     python(), "-u", in_folder("script.py")});
+  ASSERT_TRUE(recording.has_printed("ready\n"));
+  ::kill(recording.id(), SIGUSR1);
+  ASSERT_TRUE(wants_events(recording));
+  write_file("go-on", "");
+  const CommandResult recorded = recording.result();
   ASSERT_EQ(recorded.status, 0) << recorded.err;
   unsigned children = 0;
   for (const auto& entry : std::filesystem::directory_iterator(in_folder("traces"))) {
@@ -199,16 +223,16 @@ TEST_F(RecordControlCommand, SaysThatNothingWasRecordedIfItWasNeverStarted) {
 TEST_F(RecordControlCommand, SaysWhatToDoAboutAProcessThatRunsAlready) {
   if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
   const std::vector<std::string> waiting = {interpreters().back().path, "-uc",
-                                            "print('ready'); import time; time.sleep(20)"};
+                                            "print('ready'); import time; time.sleep(60)"};
   const auto attach = [](int pid) { return run({pymemlab(), "attach", std::to_string(pid)}); };
   Command alone(waiting);
-  ASSERT_TRUE(alone.has_printed("ready"));
+  ASSERT_TRUE(alone.has_printed("ready\n"));
   EXPECT_EQ(attach(alone.id()).status, 2);
   EXPECT_THAT(attach(alone.id()).err, HasSubstr("pymemlab record --start-paused"));
 
-  write_file("script.py", "import os, time\nprint(os.getpid(), 'ready')\ntime.sleep(20)\n");
+  write_file("script.py", "import os, time\nprint(os.getpid(), 'ready')\ntime.sleep(60)\n");
   Command recording(recording_of({interpreters().back().path, "-u", in_folder("script.py")}));
-  ASSERT_TRUE(recording.has_printed("ready"));
+  ASSERT_TRUE(recording.has_printed("ready\n"));
   const CommandResult recorded = attach(std::atoi(recording.out().c_str()));
   EXPECT_EQ(recorded.status, 2);
   EXPECT_THAT(recorded.err, HasSubstr("has the agent already; send SIGUSR1"));

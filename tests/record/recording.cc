@@ -1,11 +1,16 @@
 #include "tests/record/recording.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <unordered_map>
 #include <unordered_set>
+
+#include "core/base/input_error.h"
+#include "core/record/agent/ring.h"
 
 namespace pymemlab {
 namespace {
@@ -64,6 +69,24 @@ class Follower {
   std::unordered_map<Slot, Place> places_;
 };
 
+// Of each ring that a collector has, whether it is paused: read from its memory, because the rings'
+// descriptors are closed once their processes have them.
+std::vector<bool> paused_rings(int collector) {
+  const std::string folder = "/proc/" + std::to_string(collector);
+  std::ifstream maps(folder + "/maps");
+  std::ifstream memory(folder + "/mem", std::ios::binary);
+  std::vector<bool> rings;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("pymemlab-ring") == std::string::npos) continue;
+    const auto header = std::stoull(line, nullptr, 16);
+    std::uint32_t paused = 1;
+    memory.seekg(static_cast<std::streamoff>(header + offsetof(ring::Header, paused)));
+    memory.read(reinterpret_cast<char*>(&paused), sizeof paused);
+    rings.push_back(paused != 0);
+  }
+  return rings;
+}
+
 }  // namespace
 
 TraceFacts read_facts(const std::string& path) {
@@ -80,6 +103,13 @@ TraceFacts read_facts(const std::string& path) {
   facts.damage = reader.damage();
   facts.marks = reader.marks();
   return facts;
+}
+
+bool wants_events(const Command& record) {
+  return comes_true([&] {
+    const std::vector<bool> paused = paused_rings(record.id());
+    return !paused.empty() && std::find(paused.begin(), paused.end(), true) == paused.end();
+  });
 }
 
 RecordTest::RecordTest() {
@@ -107,6 +137,14 @@ std::vector<std::string> RecordTest::recording_of(const std::vector<std::string>
 CommandResult RecordTest::record(const std::vector<std::string>& command,
                                  const CommandOptions& options) const {
   return run(recording_of(command), options);
+}
+
+TraceFacts RecordTest::facts_so_far() const {
+  try {
+    return facts();
+  } catch (const InputError&) {
+    return {};
+  }
 }
 
 void RecordTest::write_file(const std::string& name, const std::string& content,

@@ -35,6 +35,10 @@ struct TraceFacts {
 };
 [[nodiscard]] TraceFacts read_facts(const std::string& path);
 
+// Waits until `pymemlab record` asks for events in all its rings: what the recorded programs
+// request from here on is in the trace.
+[[nodiscard]] bool wants_events(const Command& record);
+
 // A folder of its own for each test, and `pymemlab record` in it.
 class RecordTest : public testing::Test {
  protected:
@@ -52,6 +56,8 @@ class RecordTest : public testing::Test {
   [[nodiscard]] CommandResult record(const std::vector<std::string>& command,
                                      const CommandOptions& options = {}) const;
   [[nodiscard]] TraceFacts facts() const { return read_facts(trace()); }
+  // Of a trace that is being written; none before its first chunk is.
+  [[nodiscard]] TraceFacts facts_so_far() const;
   void write_file(const std::string& name, const std::string& content,
                   bool executable = false) const;
 
