@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
+#include <iterator>
 
 namespace pymemlab {
 namespace {
@@ -39,6 +41,23 @@ std::ostream& operator<<(std::ostream& stream, const Interpreter& interpreter) {
 const std::vector<Interpreter>& interpreters() {
   static const std::vector<Interpreter> all = find_all();
   return all;
+}
+
+std::vector<Interpreter> interpreters_in_turn(bool (*fits)(const Interpreter&)) {
+  static std::size_t case_number = 0;
+  std::vector<Interpreter> fitting;
+  std::copy_if(interpreters().begin(), interpreters().end(), std::back_inserter(fitting), fits);
+  if (std::getenv("PYMEMLAB_EVERY_INTERPRETER") != nullptr) return fitting;
+  std::vector<Interpreter> chosen;
+  for (const std::size_t i : in_turn(case_number++, fitting.size())) chosen.push_back(fitting[i]);
+  return chosen;
+}
+
+std::vector<std::size_t> in_turn(std::size_t case_number, std::size_t count) {
+  if (count == 0) return {};
+  const std::size_t newest = count - 1;
+  if (newest == 0) return {newest};
+  return {case_number % newest, newest};
 }
 
 }  // namespace pymemlab

@@ -78,6 +78,21 @@ class EveryInterpreter : public testing::TestWithParam<Interpreter> {
     std::remove(trace.c_str());
     return report;
   }
+  static void verify_program(const std::string& name) {
+    const VerifyReport report = verify({.script = {program(name)}, .every = "50"});
+    expect_equal(report);
+    EXPECT_GE(report.placements.compared, 100'000u);
+  }
+  static void verify_threads(const std::string& pythonmalloc) {
+    const VerifyReport report =
+        verify({.script = {program("thread_pipeline.py"), "1"}, .pythonmalloc = pythonmalloc});
+    expect_equal(report);
+    EXPECT_GE((report.places_blocks ? report.placements : report.outcomes).compared, 50'000u);
+    EXPECT_GE(report.checkpoints.compared, 1u);
+    // What 3.7 allocates before it can be hooked again, and what is mimalloc's own.
+    const bool is_mimalloc = pythonmalloc.rfind("mimalloc", 0) == 0;
+    EXPECT_LE(report.not_compared.size(), GetParam().minor == 7 || is_mimalloc ? 1u : 0u);
+  }
 };
 
 TEST_P(EveryInterpreter, IsTheModelInMillionsOfBlocks) {
@@ -89,32 +104,26 @@ TEST_P(EveryInterpreter, IsTheModelInMillionsOfBlocks) {
   EXPECT_THAT(report.not_compared, testing::IsEmpty());
 }
 
-TEST_P(EveryInterpreter, IsTheModelInProgramsOfEveryKind) {
-  for (const char* name : {"import_heavy.py", "expression_compiler.py", "json_documents.py",
-                           "text_statistics.py", "request_server.py", "memory_tides.py"}) {
-    SCOPED_TRACE(name);
-    const VerifyReport report = verify({.script = {program(name)}, .every = "50"});
-    expect_equal(report);
-    EXPECT_GE(report.placements.compared, 100'000u);
-  }
+TEST_P(EveryInterpreter, IsTheModelInAProgramThatImports) { verify_program("import_heavy.py"); }
+TEST_P(EveryInterpreter, IsTheModelInAProgramThatParses) {
+  verify_program("expression_compiler.py");
+}
+TEST_P(EveryInterpreter, IsTheModelInAProgramThatSerialises) {
+  verify_program("json_documents.py");
+}
+TEST_P(EveryInterpreter, IsTheModelInAProgramThatCounts) { verify_program("text_statistics.py"); }
+TEST_P(EveryInterpreter, IsTheModelInAProgramThatServes) { verify_program("request_server.py"); }
+TEST_P(EveryInterpreter, IsTheModelInAProgramThatGrowsAndShrinks) {
+  verify_program("memory_tides.py");
 }
 
-TEST_P(EveryInterpreter, IsTheModelWithThreadsUnderEveryPythonmalloc) {
-  std::vector<std::string> values = {"pymalloc", "pymalloc_debug", "malloc", "malloc_debug",
-                                     "debug"};
-  if (GetParam().minor >= 13) values.insert(values.end(), {"mimalloc", "mimalloc_debug"});
-  for (const std::string& pythonmalloc : values) {
-    SCOPED_TRACE(pythonmalloc);
-    const VerifyReport report =
-        verify({.script = {program("thread_pipeline.py"), "1"}, .pythonmalloc = pythonmalloc});
-    expect_equal(report);
-    EXPECT_GE((report.places_blocks ? report.placements : report.outcomes).compared, 50'000u);
-    EXPECT_GE(report.checkpoints.compared, 1u);
-    // What 3.7 allocates before it can be hooked again, and what is mimalloc's own.
-    const bool is_mimalloc = pythonmalloc.rfind("mimalloc", 0) == 0;
-    EXPECT_LE(report.not_compared.size(), GetParam().minor == 7 || is_mimalloc ? 1u : 0u);
-  }
+TEST_P(EveryInterpreter, IsTheModelWithThreadsUnderPymalloc) { verify_threads("pymalloc"); }
+TEST_P(EveryInterpreter, IsTheModelWithThreadsUnderPymallocDebug) {
+  verify_threads("pymalloc_debug");
 }
+TEST_P(EveryInterpreter, IsTheModelWithThreadsUnderMalloc) { verify_threads("malloc"); }
+TEST_P(EveryInterpreter, IsTheModelWithThreadsUnderMallocDebug) { verify_threads("malloc_debug"); }
+TEST_P(EveryInterpreter, IsTheModelWithThreadsUnderDebug) { verify_threads("debug"); }
 
 constexpr const char* kExhaustion = R"py(
 import resource
@@ -149,12 +158,20 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 )py";
 
-TEST_P(EveryInterpreter, IsTheModelInSubinterpretersWithAllocatorsOfTheirOwn) {
-  if (GetParam().minor < 12) GTEST_SKIP() << "one allocator for all before 3.12";
+class EveryWithSeveralAllocators : public EveryInterpreter {};
+
+TEST_P(EveryWithSeveralAllocators, IsTheModelInSubinterpreters) {
   const VerifyReport report = verify({.script = {"-c", kSubinterpreters}});
   expect_equal(report);
   EXPECT_GE(report.placements.compared, 200'000u);
   EXPECT_THAT(report.not_compared, testing::IsEmpty());
+}
+
+class EveryWithMimalloc : public EveryInterpreter {};
+
+TEST_P(EveryWithMimalloc, IsTheModelWithThreads) { verify_threads("mimalloc"); }
+TEST_P(EveryWithMimalloc, IsTheModelWithThreadsUnderDebugHooks) {
+  verify_threads("mimalloc_debug");
 }
 
 // A proof that cannot fail proves nothing: the model of another version must differ.
@@ -168,9 +185,22 @@ TEST_P(EveryInterpreter, IsNotTheModelOfAnotherGeometry) {
   std::remove(trace.c_str());
 }
 
-INSTANTIATE_TEST_SUITE_P(Verify, EveryInterpreter, testing::ValuesIn(interpreters()),
+INSTANTIATE_TEST_SUITE_P(Verify, EveryInterpreter, testing::ValuesIn(interpreters_in_turn()),
                          [](const auto& info) { return info.param.test_name(); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryInterpreter);
+
+// One for all its interpreters before 3.12.
+bool has_several_allocators(const Interpreter& python) { return python.minor >= 12; }
+INSTANTIATE_TEST_SUITE_P(Verify, EveryWithSeveralAllocators,
+                         testing::ValuesIn(interpreters_in_turn(has_several_allocators)),
+                         [](const auto& info) { return info.param.test_name(); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryWithSeveralAllocators);
+
+bool has_mimalloc(const Interpreter& python) { return python.minor >= 13; }
+INSTANTIATE_TEST_SUITE_P(Verify, EveryWithMimalloc,
+                         testing::ValuesIn(interpreters_in_turn(has_mimalloc)),
+                         [](const auto& info) { return info.param.test_name(); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryWithMimalloc);
 
 // One recording, changed in one place each time.
 class ChangedTrace : public testing::Test {

@@ -204,7 +204,7 @@ os.waitpid(child, 0)
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RecordControl);
-INSTANTIATE_TEST_SUITE_P(Record, RecordControl, testing::ValuesIn(interpreters()),
+INSTANTIATE_TEST_SUITE_P(Record, RecordControl, testing::ValuesIn(interpreters_in_turn()),
                          [](const auto& info) { return info.param.test_name(); });
 
 class RecordControlCommand : public RecordTest {};

@@ -22,9 +22,6 @@ constexpr const char* kProgram =
 
 class EveryEmbedded : public RecordTest, public testing::WithParamInterface<Interpreter> {
  protected:
-  void SetUp() override {
-    if (GetParam().shared_library.empty()) GTEST_SKIP() << GetParam().path << " has no libpython";
-  }
   // Records the program that loads libpython while it runs, or with `linked` has it from its start.
   [[nodiscard]] CommandResult record_embedder(const std::string& allocators,
                                               bool linked = false) const {
@@ -86,7 +83,9 @@ TEST_P(EveryEmbedded, IsRecordedWhereTheProgramWrapsTheAllocatorsAfterwards) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryEmbedded);
-INSTANTIATE_TEST_SUITE_P(Record, EveryEmbedded, testing::ValuesIn(interpreters()),
+bool has_library(const Interpreter& python) { return !python.shared_library.empty(); }
+INSTANTIATE_TEST_SUITE_P(Record, EveryEmbedded,
+                         testing::ValuesIn(interpreters_in_turn(has_library)),
                          [](const auto& info) { return info.param.test_name(); });
 
 class EveryScript : public RecordTest, public testing::WithParamInterface<Interpreter> {};
@@ -122,7 +121,7 @@ last = bytearray(3333333)
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryScript);
-INSTANTIATE_TEST_SUITE_P(Record, EveryScript, testing::ValuesIn(interpreters()),
+INSTANTIATE_TEST_SUITE_P(Record, EveryScript, testing::ValuesIn(interpreters_in_turn()),
                          [](const auto& info) { return info.param.test_name(); });
 
 }  // namespace

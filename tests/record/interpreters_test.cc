@@ -319,8 +319,9 @@ assert calloc(1 << 20, 1 << 40) is None
   EXPECT_THAT(facts.sizes, Contains(std::uint64_t{1} << 60));
 }
 
-TEST_P(EveryInterpreter, TellsItsIsolatedInterpretersApart) {
-  if (minor() < 12) GTEST_SKIP() << "one allocator for all interpreters before 3.12";
+class EveryWithSeveralAllocators : public EveryInterpreter {};
+
+TEST_P(EveryWithSeveralAllocators, TellsItsIsolatedInterpretersApart) {
   const CommandResult recorded = record_script(R"py(
 import sys
 if sys.version_info >= (3, 13):
@@ -342,8 +343,14 @@ for one in made:
     EXPECT_GT(requests, 20000u) << interpreter;
 }
 
+// One for all its interpreters before 3.12.
+bool has_several_allocators(const Interpreter& python) { return python.minor >= 12; }
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryWithSeveralAllocators);
+INSTANTIATE_TEST_SUITE_P(Record, EveryWithSeveralAllocators,
+                         testing::ValuesIn(interpreters_in_turn(has_several_allocators)),
+                         [](const auto& info) { return info.param.test_name(); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryInterpreter);
-INSTANTIATE_TEST_SUITE_P(Record, EveryInterpreter, testing::ValuesIn(interpreters()),
+INSTANTIATE_TEST_SUITE_P(Record, EveryInterpreter, testing::ValuesIn(interpreters_in_turn()),
                          [](const auto& info) { return info.param.test_name(); });
 
 }  // namespace

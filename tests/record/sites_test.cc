@@ -182,7 +182,7 @@ TEST_P(Sites, AreNotThereUnlessAskedFor) {
               HasSubstr("does not tell where blocks were asked for; record with --sites"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Sites, testing::ValuesIn(interpreters()),
+INSTANTIATE_TEST_SUITE_P(Every, Sites, testing::ValuesIn(interpreters_in_turn()),
                          [](const auto& info) { return info.param.test_name(); });
 
 }  // namespace

@@ -266,7 +266,7 @@ for i, end in enumerate(ends):
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ProcessTreeOf);
-INSTANTIATE_TEST_SUITE_P(Record, ProcessTreeOf, testing::ValuesIn(interpreters()),
+INSTANTIATE_TEST_SUITE_P(Record, ProcessTreeOf, testing::ValuesIn(interpreters_in_turn()),
                          [](const auto& info) { return info.param.test_name(); });
 
 TEST_F(ProcessTree, IsSummedUpOnStandardErrorAndInAFile) {
