@@ -1,4 +1,7 @@
-"""Runs every command of the README's console blocks, in order, in a folder that has what a clone has."""
+"""Runs every command of the README's console blocks, in order, in a folder that has what a clone has.
+
+What takes every CPython of the machine finds the system's only, unless PYMEMLAB_EVERY_INTERPRETER is in the environment.
+"""
 import os
 import re
 import subprocess
@@ -15,13 +18,20 @@ def commands():
     return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
+def environment_in(folder):
+    path = os.path.dirname(PYMEMLAB) + ":/usr/bin:/bin"
+    if "PYMEMLAB_EVERY_INTERPRETER" not in os.environ and os.path.exists("/usr/bin/python3"):
+        return dict(os.environ, PATH=path, PYENV_ROOT=os.path.join(folder, "no-pyenv"))
+    return dict(os.environ, PATH=path + ":" + os.environ["PATH"])
+
+
 class Readme(unittest.TestCase):
     def test_every_command_runs_as_printed(self):
         self.assertGreater(len(commands()), 10)
         with tempfile.TemporaryDirectory() as folder:
             for name in ("workloads", "tools", "traces"):
                 os.symlink(os.path.join(ROOT, name), os.path.join(folder, name))
-            environment = dict(os.environ, PATH=os.path.dirname(PYMEMLAB) + ":/usr/bin:" + os.environ["PATH"])
+            environment = environment_in(folder)
             for command in commands():
                 done = subprocess.run(command, shell=True, cwd=folder, env=environment, timeout=300,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
