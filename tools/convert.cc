@@ -129,7 +129,7 @@ TraceWriterOptions writing_of(const ConvertOptions& options) {
   return options.best ? best_writing(quick_writing_of(options)) : quick_writing_of(options);
 }
 
-void show_progress(std::uint64_t events, std::uint64_t runs) {
+void show_runs(std::uint64_t events, std::uint64_t runs) {
   if (::isatty(STDERR_FILENO) == 0) return;
   fmt::print(stderr, "\r\033[K{} events after {} runs", events, runs);
   std::fflush(stderr);
@@ -142,7 +142,7 @@ ConversionReport minimize(const std::string& from, const std::string& to,
                                                {.command = options.command,
                                                 .candidate = candidate.path(),
                                                 .most_runs = options.most_runs,
-                                                .progress = show_progress},
+                                                .progress = show_runs},
                                                writing);
   if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
   fmt::print(stderr,

@@ -17,7 +17,7 @@ struct Result {
 };
 
 constexpr std::size_t kResultsKept = 96;
-constexpr std::uint64_t kLargestNumber = 8192;
+constexpr std::uint64_t kLargestWorkingSet = 8192;
 
 Result random_noise(Program& program, std::uint64_t number) {
   const Slot buffer = program.malloc(Domain::mem, number * sizeof(double));
@@ -44,7 +44,7 @@ void drop(Program& program, Result& result) {
 void generate_random_noise(const WorkloadParameters& parameters, TraceWriter& trace) {
   Program program(parameters, trace);
   const std::uint64_t largest =
-      std::clamp<std::uint64_t>(parameters.events / 128, 1, kLargestNumber);
+      std::clamp<std::uint64_t>(parameters.events / 128, 1, kLargestWorkingSet);
   std::deque<Result> kept;
   while (program.goes_on()) {
     kept.push_back(random_noise(program, program.log_uniform(1, largest)));

@@ -21,40 +21,49 @@ using Json = nlohmann::ordered_json;
 
 // The columns of a sample, in the order of the identity. One row a column; everything that prints
 // samples walks this table.
-struct Column {
+struct SampleColumn {
   const char* name;
   Json (*value)(const FootprintSample& sample);
 };
 constexpr std::array kColumns = {
-    Column{"event", [](const FootprintSample& s) -> Json { return s.event; }},
-    Column{"allocated_bytes", [](const FootprintSample& s) -> Json { return s.allocated_bytes; }},
-    Column{"live_blocks", [](const FootprintSample& s) -> Json { return s.live_blocks; }},
-    Column{"live_bytes", [](const FootprintSample& s) -> Json { return s.live_bytes; }},
-    Column{"hook_bytes", [](const FootprintSample& s) -> Json { return s.hook_bytes; }},
-    Column{"rounding_bytes", [](const FootprintSample& s) -> Json { return s.rounding_bytes; }},
-    Column{"metadata_bytes", [](const FootprintSample& s) -> Json { return s.metadata_bytes; }},
-    Column{"free_block_bytes", [](const FootprintSample& s) -> Json { return s.free_block_bytes; }},
-    Column{"free_pool_bytes", [](const FootprintSample& s) -> Json { return s.free_pool_bytes; }},
-    Column{"structural_bytes", [](const FootprintSample& s) -> Json { return s.structural_bytes; }},
-    Column{"raw_free_bytes", [](const FootprintSample& s) -> Json { return s.raw_free_bytes; }},
-    Column{"unexplained_bytes",
-           [](const FootprintSample& s) -> Json { return s.unexplained_bytes; }},
-    Column{"mapped_bytes", [](const FootprintSample& s) -> Json { return s.mapped_bytes; }},
-    Column{"resident_bytes", [](const FootprintSample& s) -> Json { return s.resident_bytes; }},
-    Column{"arenas", [](const FootprintSample& s) -> Json { return s.arenas; }},
-    Column{"residual_bytes", [](const FootprintSample& s) -> Json { return s.residual_bytes; }},
-    Column{"packed_bytes", [](const FootprintSample& s) -> Json { return s.packed_bytes; }},
+    SampleColumn{"event", [](const FootprintSample& s) -> Json { return s.event; }},
+    SampleColumn{"allocated_bytes",
+                 [](const FootprintSample& s) -> Json { return s.allocated_bytes; }},
+    SampleColumn{"live_blocks", [](const FootprintSample& s) -> Json { return s.live_blocks; }},
+    SampleColumn{"live_bytes", [](const FootprintSample& s) -> Json { return s.live_bytes; }},
+    SampleColumn{"hook_bytes", [](const FootprintSample& s) -> Json { return s.hook_bytes; }},
+    SampleColumn{"rounding_bytes",
+                 [](const FootprintSample& s) -> Json { return s.rounding_bytes; }},
+    SampleColumn{"metadata_bytes",
+                 [](const FootprintSample& s) -> Json { return s.metadata_bytes; }},
+    SampleColumn{"free_block_bytes",
+                 [](const FootprintSample& s) -> Json { return s.free_block_bytes; }},
+    SampleColumn{"free_pool_bytes",
+                 [](const FootprintSample& s) -> Json { return s.free_pool_bytes; }},
+    SampleColumn{"structural_bytes",
+                 [](const FootprintSample& s) -> Json { return s.structural_bytes; }},
+    SampleColumn{"raw_free_bytes",
+                 [](const FootprintSample& s) -> Json { return s.raw_free_bytes; }},
+    SampleColumn{"unexplained_bytes",
+                 [](const FootprintSample& s) -> Json { return s.unexplained_bytes; }},
+    SampleColumn{"mapped_bytes", [](const FootprintSample& s) -> Json { return s.mapped_bytes; }},
+    SampleColumn{"resident_bytes",
+                 [](const FootprintSample& s) -> Json { return s.resident_bytes; }},
+    SampleColumn{"arenas", [](const FootprintSample& s) -> Json { return s.arenas; }},
+    SampleColumn{"residual_bytes",
+                 [](const FootprintSample& s) -> Json { return s.residual_bytes; }},
+    SampleColumn{"packed_bytes", [](const FootprintSample& s) -> Json { return s.packed_bytes; }},
 };
 
 Json sample_json(const FootprintSample& sample) {
   Json json = Json::object();
-  for (const Column& column : kColumns) json[column.name] = column.value(sample);
+  for (const SampleColumn& column : kColumns) json[column.name] = column.value(sample);
   return json;
 }
 
 Json series_json(const std::vector<FootprintSample>& series) {
   Json json = Json::object();
-  for (const Column& column : kColumns) {
+  for (const SampleColumn& column : kColumns) {
     Json values = Json::array();
     for (const FootprintSample& sample : series) values.push_back(column.value(sample));
     json[column.name] = std::move(values);

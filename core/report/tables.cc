@@ -44,62 +44,66 @@ std::string row_name(const ComparedCell& cell) {
 }
 
 // One row a column: its heading and what a cell shows there.
-struct Column {
+struct TableColumn {
   const char* heading;
   std::string (*show)(const ComparedCell& cell);
 };
 
 constexpr std::array kSideBySide = {
-    Column{"configuration", row_name},
-    Column{"ns/event", [](const ComparedCell& c) { return nanoseconds(c.figures.ns_per_event); }},
-    Column{"interval", [](const ComparedCell& c) { return interval(c.figures.interval); }},
-    Column{"ratio",
-           [](const ComparedCell& c) {
-             if (!c.baseline) return std::string("1");
-             return c.time ? fmt::format("{:.2f}", c.time->ratio) : "-";
-           }},
-    Column{"of time", verdict},
-    Column{"peak live", [](const ComparedCell& c) { return mebibytes(c.figures.peak_live_bytes); }},
-    Column{"peak mapped",
-           [](const ComparedCell& c) { return mebibytes(c.figures.peak_mapped_bytes); }},
-    Column{"peak resident",
-           [](const ComparedCell& c) { return mebibytes(c.figures.peak_resident_bytes); }},
-    Column{"frag (byte-time)", [](const ComparedCell& c) { return percent(c.figures.byte_time); }},
-    Column{"internal", [](const ComparedCell& c) { return percent(c.figures.internal); }},
-    Column{"external", [](const ComparedCell& c) { return percent(c.figures.external); }},
+    TableColumn{"configuration", row_name},
+    TableColumn{"ns/event",
+                [](const ComparedCell& c) { return nanoseconds(c.figures.ns_per_event); }},
+    TableColumn{"interval", [](const ComparedCell& c) { return interval(c.figures.interval); }},
+    TableColumn{"ratio",
+                [](const ComparedCell& c) {
+                  if (!c.baseline) return std::string("1");
+                  return c.time ? fmt::format("{:.2f}", c.time->ratio) : "-";
+                }},
+    TableColumn{"of time", verdict},
+    TableColumn{"peak live",
+                [](const ComparedCell& c) { return mebibytes(c.figures.peak_live_bytes); }},
+    TableColumn{"peak mapped",
+                [](const ComparedCell& c) { return mebibytes(c.figures.peak_mapped_bytes); }},
+    TableColumn{"peak resident",
+                [](const ComparedCell& c) { return mebibytes(c.figures.peak_resident_bytes); }},
+    TableColumn{"frag (byte-time)",
+                [](const ComparedCell& c) { return percent(c.figures.byte_time); }},
+    TableColumn{"internal", [](const ComparedCell& c) { return percent(c.figures.internal); }},
+    TableColumn{"external", [](const ComparedCell& c) { return percent(c.figures.external); }},
 };
 
 constexpr std::array kBeforeAndAfter = {
-    Column{"configuration", row_name},
-    Column{"ns before",
-           [](const ComparedCell& c) { return nanoseconds(c.baseline->ns_per_event); }},
-    Column{"ns after", [](const ComparedCell& c) { return nanoseconds(c.figures.ns_per_event); }},
-    Column{"change",
-           [](const ComparedCell& c) {
-             return c.time ? fmt::format("{:+.1f} %", 100 * (c.time->ratio - 1)) : "-";
-           }},
-    Column{"of time", verdict},
-    Column{"mapped before",
-           [](const ComparedCell& c) { return mebibytes(c.baseline->peak_mapped_bytes); }},
-    Column{"mapped after",
-           [](const ComparedCell& c) { return mebibytes(c.figures.peak_mapped_bytes); }},
-    Column{"change",
-           [](const ComparedCell& c) {
-             return change(c.figures.peak_mapped_bytes, c.baseline->peak_mapped_bytes);
-           }},
-    Column{"resident", [](const ComparedCell& c) {
-             return change(c.figures.peak_resident_bytes, c.baseline->peak_resident_bytes);
-           }}};
+    TableColumn{"configuration", row_name},
+    TableColumn{"ns before",
+                [](const ComparedCell& c) { return nanoseconds(c.baseline->ns_per_event); }},
+    TableColumn{"ns after",
+                [](const ComparedCell& c) { return nanoseconds(c.figures.ns_per_event); }},
+    TableColumn{"change",
+                [](const ComparedCell& c) {
+                  return c.time ? fmt::format("{:+.1f} %", 100 * (c.time->ratio - 1)) : "-";
+                }},
+    TableColumn{"of time", verdict},
+    TableColumn{"mapped before",
+                [](const ComparedCell& c) { return mebibytes(c.baseline->peak_mapped_bytes); }},
+    TableColumn{"mapped after",
+                [](const ComparedCell& c) { return mebibytes(c.figures.peak_mapped_bytes); }},
+    TableColumn{"change",
+                [](const ComparedCell& c) {
+                  return change(c.figures.peak_mapped_bytes, c.baseline->peak_mapped_bytes);
+                }},
+    TableColumn{"resident", [](const ComparedCell& c) {
+                  return change(c.figures.peak_resident_bytes, c.baseline->peak_resident_bytes);
+                }}};
 
 Rows rows_of(const Comparison& comparison, const ComparedTrace& trace) {
-  const std::span<const Column> columns = comparison.before_and_after
-                                              ? std::span<const Column>(kBeforeAndAfter)
-                                              : std::span<const Column>(kSideBySide);
+  const std::span<const TableColumn> columns = comparison.before_and_after
+                                                   ? std::span<const TableColumn>(kBeforeAndAfter)
+                                                   : std::span<const TableColumn>(kSideBySide);
   Rows rows(1);
-  for (const Column& column : columns) rows[0].emplace_back(column.heading);
+  for (const TableColumn& column : columns) rows[0].emplace_back(column.heading);
   for (const ComparedCell& cell : trace.cells) {
     rows.emplace_back();
-    for (const Column& column : columns) rows.back().push_back(column.show(cell));
+    for (const TableColumn& column : columns) rows.back().push_back(column.show(cell));
   }
   return rows;
 }

@@ -14,14 +14,8 @@ namespace pymemlab {
 namespace {
 
 using testing::AllOf;
-using testing::Contains;
-using testing::Ge;
 using testing::HasSubstr;
-using testing::Le;
 using testing::Not;
-
-// A bytearray of so many bytes asks for one more on some versions.
-auto about(std::uint64_t bytes) { return Contains(AllOf(Ge(bytes), Le(bytes + 1))); }
 
 class RecordControl : public RecordTest, public testing::WithParamInterface<Interpreter> {
  protected:

@@ -10,14 +10,8 @@ namespace pymemlab {
 namespace {
 
 using testing::AllOf;
-using testing::Contains;
-using testing::Ge;
-using testing::Le;
 
-// A bytearray of so many bytes asks for one more on some versions.
-auto about(std::uint64_t bytes) { return Contains(AllOf(Ge(bytes), Le(bytes + 1))); }
-
-constexpr const char* kProgram =
+constexpr const char* kEmbedded =
     "kept = [str(i) for i in range(20000)]; last = bytearray(2222222); print(len(kept))";
 
 class EveryEmbedded : public RecordTest, public testing::WithParamInterface<Interpreter> {
@@ -33,7 +27,7 @@ class EveryEmbedded : public RecordTest, public testing::WithParamInterface<Inte
     // A sanitized pymemlab would want to be preloaded first itself.
     options.environment.emplace_back("ASAN_OPTIONS", "verify_asan_link_order=0");
     if (linked) options.environment.emplace_back("LD_PRELOAD", GetParam().shared_library);
-    return record({loader, GetParam().shared_library, kProgram, allocators}, options);
+    return record({loader, GetParam().shared_library, kEmbedded, allocators}, options);
   }
   [[nodiscard]] static int minor() { return GetParam().minor; }
 };

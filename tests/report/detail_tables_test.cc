@@ -36,7 +36,7 @@ Latency latency() {
   return latency;
 }
 
-NamedDocument document(const char* path = "app.pmtrace") {
+NamedDocument named_document(const char* path = "app.pmtrace") {
   Json pymalloc = testing::bare_cell("pymalloc", 5);
   pymalloc["latency"] = latency_json(latency());
   pymalloc["costs"] = {{"reallocs", 3},
@@ -85,7 +85,7 @@ TEST(LatencyJson, HoldsQuantilesBucketsAndSizes) {
 }
 
 TEST(DetailTables, ShowLatenciesLikeThis) {
-  EXPECT_EQ(latency_tables(document(), aligned),
+  EXPECT_EQ(latency_tables(named_document(), aligned),
             R"(app.pmtrace: 5 events replayed, profile 3.11, arenas recorded, touch first
 
 configuration     call  calls    mean     p50     p90     p99   p99.9     max
@@ -100,7 +100,7 @@ Nanoseconds of single calls, each between two readings of a clock, which are par
 }
 
 TEST(DetailTables, ShowCostsLikeThis) {
-  EXPECT_EQ(costs_tables(document(), aligned),
+  EXPECT_EQ(costs_tables(named_document(), aligned),
             R"(app.pmtrace: 5 events replayed, profile 3.11, arenas recorded, touch first
 
 configuration  pool inits  pool reuses  pool list moves  arena maps  arena unmaps  arena list moves  raw requests  reallocs  moved  copied in pools
@@ -113,25 +113,25 @@ moved: reallocs that changed the address; copied in pools: bytes that pymalloc c
 }
 
 TEST(DetailTables, HaveTheSameFiguresAsCsvAndJson) {
-  EXPECT_EQ(latency_csv(document()),
+  EXPECT_EQ(latency_csv(named_document()),
             R"(trace,cell,call,calls,mean_ns,p50_ns,p90_ns,p99_ns,p999_ns,max_ns
 app.pmtrace,pymalloc,malloc,4,55.375,31.0,129.0,129.0,129.0,129.0
 app.pmtrace,pymalloc,free,1,1000.0,1000.0,1000.0,1000.0,1000.0,1000.0
 app.pmtrace,pymalloc,(empty),2,23.0,23.0,23.5,23.5,23.5,23.5
 )");
   EXPECT_EQ(
-      costs_csv(document()),
+      costs_csv(named_document()),
       R"(trace,cell,pool_inits,pool_reuses,pool_list_moves,arena_maps,arena_unmaps,arena_list_moves,raw_requests,reallocs,reallocs_moved,pool_copied_bytes
 app.pmtrace,pymalloc,5,1,14,1,0,1,7,3,2,316
 app.pmtrace,malloc,,,,,,,,3,1,
 )");
-  const Json json = Json::parse(details_json(document(), "costs"));
+  const Json json = Json::parse(details_json(named_document(), "costs"));
   EXPECT_EQ(json[0]["cell"], "pymalloc");
   EXPECT_EQ(json[0]["costs"]["pool_copied_bytes"], 316);
 }
 
 TEST(DetailTables, NameATraceByItsWholePath) {
-  const NamedDocument named = document("at 10:30/app.pmtrace");
+  const NamedDocument named = named_document("at 10:30/app.pmtrace");
   EXPECT_NE(latency_csv(named).find("\nat 10:30/app.pmtrace,pymalloc,malloc,"), std::string::npos);
   EXPECT_NE(costs_csv(named).find("\nat 10:30/app.pmtrace,pymalloc,5,"), std::string::npos);
   EXPECT_EQ(Json::parse(details_json(named, "costs"))[0]["trace"], "at 10:30/app.pmtrace");

@@ -82,7 +82,7 @@ TEST(Page, HoldsItsDataItsStyleAndItsScripts) {
 
 TEST(Advice, IsReadOnlyIfItIsWhole) {
   auto refusal = [](const char* text) -> std::string {
-    const std::string path = testing::TempDir() + "/advice.json";
+    const std::string path = ::testing::TempDir() + "/advice.json";
     std::ofstream(path) << text;
     try {
       static_cast<void>(read_advice(path));

@@ -18,15 +18,15 @@ using testing::ReadBack;
 using testing::scratch;
 using testing::write_bytes;
 
-ReadBack import(const std::string& text) {
+ReadBack import_of(const std::string& text) {
   write_bytes(scratch("in.rep"), {text.begin(), text.end()});
   import_rep(scratch("in.rep"), scratch("rep.pmtrace"), {.addresses = true});
   return read_all(scratch("rep.pmtrace"));
 }
 
-std::string refusal(const std::string& text) {
+std::string refusal_of_rep(const std::string& text) {
   try {
-    (void)import(text);
+    (void)import_of(text);
   } catch (const InputError& error) {
     return error.what();
   }
@@ -34,7 +34,7 @@ std::string refusal(const std::string& text) {
 }
 
 TEST(RepFormat, ReadsRequestsAndSaysWhatItCannotKnow) {
-  const ReadBack back = import("20000\n2\n6\n1\na 0 512\na 1 128\nr 0 640\nf 1\nf -1\nf 0\n");
+  const ReadBack back = import_of("20000\n2\n6\n1\na 0 512\na 1 128\nr 0 640\nf 1\nf -1\nf 0\n");
   ASSERT_EQ(back.operations.size(), 6u);
   const Operation resized{
       .kind = EventKind::realloc, .domain = Domain::mem, .slot = 0, .size = 640};
@@ -48,16 +48,17 @@ TEST(RepFormat, ReadsRequestsAndSaysWhatItCannotKnow) {
 }
 
 TEST(RepFormat, NamesTheLineOfAMistake) {
-  EXPECT_THAT(refusal("0\n1\n"), HasSubstr("the file ends where the number of operations"));
-  EXPECT_THAT(refusal("0\n1\n2\n1\na 0 8\n"), HasSubstr("as the header promises"));
-  EXPECT_THAT(refusal("0\n1\n1\n1\na 0 8\nf 0\n"), HasSubstr("in.rep:6: the header promises 1"));
-  EXPECT_THAT(refusal("0\n1\n1\n1\na 1 8\n"), HasSubstr("in.rep:5: id 1 is not below 1"));
-  EXPECT_THAT(refusal("0\n1\n2\n1\na 0 8\na 0 8\n"), HasSubstr("allocated twice"));
-  EXPECT_THAT(refusal("0\n1\n1\n1\nf 0\n"), HasSubstr("id 0 is not allocated"));
-  EXPECT_THAT(refusal("0\n1\n1\n1\na 0\n"), HasSubstr("wanted \"a id size\""));
-  EXPECT_THAT(refusal("0 1 2 3\n"), HasSubstr("alone on its line"));
-  EXPECT_THAT(refusal("hello\n"), HasSubstr("in.rep:1: \"hello\" is no"));
-  EXPECT_THAT(refusal(""), HasSubstr("in.rep:1: the file ends"));
+  EXPECT_THAT(refusal_of_rep("0\n1\n"), HasSubstr("the file ends where the number of operations"));
+  EXPECT_THAT(refusal_of_rep("0\n1\n2\n1\na 0 8\n"), HasSubstr("as the header promises"));
+  EXPECT_THAT(refusal_of_rep("0\n1\n1\n1\na 0 8\nf 0\n"),
+              HasSubstr("in.rep:6: the header promises 1"));
+  EXPECT_THAT(refusal_of_rep("0\n1\n1\n1\na 1 8\n"), HasSubstr("in.rep:5: id 1 is not below 1"));
+  EXPECT_THAT(refusal_of_rep("0\n1\n2\n1\na 0 8\na 0 8\n"), HasSubstr("allocated twice"));
+  EXPECT_THAT(refusal_of_rep("0\n1\n1\n1\nf 0\n"), HasSubstr("id 0 is not allocated"));
+  EXPECT_THAT(refusal_of_rep("0\n1\n1\n1\na 0\n"), HasSubstr("wanted \"a id size\""));
+  EXPECT_THAT(refusal_of_rep("0 1 2 3\n"), HasSubstr("alone on its line"));
+  EXPECT_THAT(refusal_of_rep("hello\n"), HasSubstr("in.rep:1: \"hello\" is no"));
+  EXPECT_THAT(refusal_of_rep(""), HasSubstr("in.rep:1: the file ends"));
 }
 
 TEST(RepFormat, WritesDenseIdsAndSaysWhatWasLost) {

@@ -26,16 +26,16 @@ using testing::write_stream;
 
 constexpr std::string_view kFirstLine = "pymemlab-trace-text 1\n";
 
-ReadBack import(const std::string& text) {
+ReadBack import_lines(const std::string& text) {
   const std::string lines = std::string(kFirstLine) + text;
   write_bytes(scratch("in.txt"), {lines.begin(), lines.end()});
   import_text(scratch("in.txt"), scratch("in.pmtrace"), {.addresses = true});
   return read_all(scratch("in.pmtrace"), {.addresses = true});
 }
 
-std::string refusal(const std::string& text) {
+std::string refusal_of_lines(const std::string& text) {
   try {
-    (void)import(text);
+    (void)import_lines(text);
   } catch (const InputError& error) {
     return error.what();
   }
@@ -65,7 +65,7 @@ TEST(TextFormat, CarriesEveryRandomStreamThereAndBack) {
 }
 
 TEST(TextFormat, ReadsWhatAPersonWrites) {
-  const ReadBack back = import(
+  const ReadBack back = import_lines(
       "# a comment\n"
       "\n"
       "meta {\"columns\": [\"address\"], \"source\": \"by hand\"}\n"
@@ -88,25 +88,28 @@ TEST(TextFormat, ReadsWhatAPersonWrites) {
 }
 
 TEST(TextFormat, NamesTheLineOfAMistake) {
-  EXPECT_THAT(refusal("m obj 8\nm obj\n"), HasSubstr("in.txt:3: the line ends where a size"));
-  EXPECT_THAT(refusal("q obj 8\n"), HasSubstr("in.txt:2: \"q\" is no event"));
-  EXPECT_THAT(refusal("m object 8\n"), HasSubstr("\"object\" is no domain"));
-  EXPECT_THAT(refusal("m obj 8x\n"), HasSubstr("\"8x\" is no size"));
-  EXPECT_THAT(refusal("m obj 18446744073709551616\n"), HasSubstr("is no size"));
-  EXPECT_THAT(refusal("m obj 8 9\n"), HasSubstr("\"9\" may not stand here"));
-  EXPECT_THAT(refusal("m obj 8 =1\n"), HasSubstr("says slot 1, but the newest free slot is 0"));
-  EXPECT_THAT(refusal("f obj 0\n"), HasSubstr("slot 0 was never taken"));
-  EXPECT_THAT(refusal("f obj 4294967295\n"), HasSubstr("too large"));
-  EXPECT_THAT(refusal("m obj 8\nr obj - 8\n"), HasSubstr("only free may name no block"));
-  EXPECT_THAT(refusal("m obj 8\nf obj 0 failed\n"), HasSubstr("may not stand here"));
-  EXPECT_THAT(refusal("c obj 4294967296 4294967296\n"), HasSubstr("do not fit 64 bits"));
-  EXPECT_THAT(refusal("arena- 0\n"), HasSubstr("arena 0 was never requested"));
-  EXPECT_THAT(refusal("thread 1048576\n"), HasSubstr("stay below 1048576"));
-  EXPECT_THAT(refusal("thread -\n"), HasSubstr("stay below 1048576"));
-  EXPECT_THAT(refusal("mark done\n"), HasSubstr("JSON string"));
-  EXPECT_THAT(refusal("mark\n"), HasSubstr("JSON string"));
-  EXPECT_THAT(refusal("meta {\n"), HasSubstr("no JSON"));
-  EXPECT_THAT(refusal("meta {\"pid\": \"x\"}\n"), HasSubstr("in.txt:2: metadata key \"pid\""));
+  EXPECT_THAT(refusal_of_lines("m obj 8\nm obj\n"),
+              HasSubstr("in.txt:3: the line ends where a size"));
+  EXPECT_THAT(refusal_of_lines("q obj 8\n"), HasSubstr("in.txt:2: \"q\" is no event"));
+  EXPECT_THAT(refusal_of_lines("m object 8\n"), HasSubstr("\"object\" is no domain"));
+  EXPECT_THAT(refusal_of_lines("m obj 8x\n"), HasSubstr("\"8x\" is no size"));
+  EXPECT_THAT(refusal_of_lines("m obj 18446744073709551616\n"), HasSubstr("is no size"));
+  EXPECT_THAT(refusal_of_lines("m obj 8 9\n"), HasSubstr("\"9\" may not stand here"));
+  EXPECT_THAT(refusal_of_lines("m obj 8 =1\n"),
+              HasSubstr("says slot 1, but the newest free slot is 0"));
+  EXPECT_THAT(refusal_of_lines("f obj 0\n"), HasSubstr("slot 0 was never taken"));
+  EXPECT_THAT(refusal_of_lines("f obj 4294967295\n"), HasSubstr("too large"));
+  EXPECT_THAT(refusal_of_lines("m obj 8\nr obj - 8\n"), HasSubstr("only free may name no block"));
+  EXPECT_THAT(refusal_of_lines("m obj 8\nf obj 0 failed\n"), HasSubstr("may not stand here"));
+  EXPECT_THAT(refusal_of_lines("c obj 4294967296 4294967296\n"), HasSubstr("do not fit 64 bits"));
+  EXPECT_THAT(refusal_of_lines("arena- 0\n"), HasSubstr("arena 0 was never requested"));
+  EXPECT_THAT(refusal_of_lines("thread 1048576\n"), HasSubstr("stay below 1048576"));
+  EXPECT_THAT(refusal_of_lines("thread -\n"), HasSubstr("stay below 1048576"));
+  EXPECT_THAT(refusal_of_lines("mark done\n"), HasSubstr("JSON string"));
+  EXPECT_THAT(refusal_of_lines("mark\n"), HasSubstr("JSON string"));
+  EXPECT_THAT(refusal_of_lines("meta {\n"), HasSubstr("no JSON"));
+  EXPECT_THAT(refusal_of_lines("meta {\"pid\": \"x\"}\n"),
+              HasSubstr("in.txt:2: metadata key \"pid\""));
 }
 
 TEST(TextFormat, RefusesAnotherVersion) {

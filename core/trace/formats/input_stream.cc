@@ -15,7 +15,7 @@
 namespace pymemlab {
 namespace {
 
-using Bytes = std::span<std::byte>;
+using Room = std::span<std::byte>;
 
 // The bytes of the file itself, through a buffer.
 class RawInput {
@@ -49,7 +49,7 @@ class RawInput {
 
   void fill() {
     begin_ = 0;
-    end_ = file_.read(Bytes(buffer_));
+    end_ = file_.read(Room(buffer_));
     read_ += end_;
   }
 
@@ -69,14 +69,14 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   // Some of the content, at least one byte unless it has ended.
-  virtual std::size_t some(RawInput& raw, Bytes bytes) = 0;
+  virtual std::size_t some(RawInput& raw, Room bytes) = 0;
   // Whether the end that was met may be one.
   [[nodiscard]] virtual bool complete() const noexcept { return true; }
 };
 
 class PlainDecoder final : public Decoder {
  public:
-  std::size_t some(RawInput& raw, Bytes bytes) override {
+  std::size_t some(RawInput& raw, Room bytes) override {
     const std::span<const std::byte> ready = raw.ready();
     const std::size_t step = std::min(ready.size(), bytes.size());
     std::memcpy(bytes.data(), ready.data(), step);
@@ -89,7 +89,7 @@ class ZstdDecoder final : public Decoder {
  public:
   ZstdDecoder() : stream_(ZSTD_createDStream()) {}
 
-  std::size_t some(RawInput& raw, Bytes bytes) override {
+  std::size_t some(RawInput& raw, Room bytes) override {
     ZSTD_outBuffer out{bytes.data(), bytes.size(), 0};
     while (out.pos == 0) {
       const std::span<const std::byte> ready = raw.ready();
@@ -127,7 +127,7 @@ class InflateDecoder final : public Decoder {
   InflateDecoder& operator=(const InflateDecoder&) = delete;
   ~InflateDecoder() override { inflateEnd(&stream_); }
 
-  std::size_t some(RawInput& raw, Bytes bytes) override {
+  std::size_t some(RawInput& raw, Room bytes) override {
     stream_.next_out = reinterpret_cast<Bytef*>(bytes.data());
     stream_.avail_out = static_cast<uInt>(bytes.size());
     while (stream_.avail_out == bytes.size() && start_member(raw)) {
@@ -201,7 +201,7 @@ class InputStream::Impl {
  public:
   explicit Impl(const std::string& path) : raw_(path), decoder_(decoder_for(raw_)) {}
 
-  std::size_t read(Bytes bytes) {
+  std::size_t read(Room bytes) {
     std::size_t done = 0;
     while (done < bytes.size()) {
       const std::size_t step = decoder_->some(raw_, bytes.subspan(done));

@@ -24,10 +24,10 @@ enum : std::uint8_t {
   kPyMalloc,
   kPyCalloc,
   kPyRealloc,
-  kFree,
-  kMalloc,
-  kRealloc,
-  kCalloc,
+  kLibcFree,
+  kLibcMalloc,
+  kLibcRealloc,
+  kLibcCalloc,
   kMemalign = 11,
   kMmap = 14,
   kMunmap = 15
@@ -72,15 +72,15 @@ class Capture {
     const auto found = std::find(recent_.begin(), recent_.end(), address);
     const auto place = static_cast<unsigned>(found - recent_.begin());
     const bool known = found != recent_.end();
-    fixed(0x80u | (known ? place : 15u) << 3 | (allocator < kCalloc ? allocator : 0u), 1);
+    fixed(0x80u | (known ? place : 15u) << 3 | (allocator < kLibcCalloc ? allocator : 0u), 1);
     if (!known) {
       difference((address >> 3) - last_);
       last_ = address >> 3;
       recent_.push_front(address);
       if (recent_.size() > 15) recent_.pop_back();
     }
-    if (allocator >= kCalloc) fixed(allocator, 1);
-    if (allocator == kFree || allocator == kPyFree) return *this;
+    if (allocator >= kLibcCalloc) fixed(allocator, 1);
+    if (allocator == kLibcFree || allocator == kPyFree) return *this;
     if (shape_.native_traces) difference(1);
     return varint(size);
   }
@@ -109,15 +109,15 @@ TEST(Memray, ReadsEveryKindOfCall) {
                                                  .call(kPyMalloc, 0x1000, 24)
                                                  .others()
                                                  .call(kPyCalloc, 0x2000, 300)
-                                                 .call(kMalloc, 0x9000, 5000)
-                                                 .call(kCalloc, 0xA000, 64)
+                                                 .call(kLibcMalloc, 0x9000, 5000)
+                                                 .call(kLibcCalloc, 0xA000, 64)
                                                  .call(kMemalign, 0xB000, 100)
                                                  .call(kMmap, 0x100000, 4096)
                                                  .call(kMunmap, 0x100000, 4096)
                                                  .call(kPyMalloc, 0, 1 << 20)
                                                  .call(kPyFree, 0x1000)
                                                  .call(kPyFree, 0x7770)
-                                                 .call(kFree, 0x9000)
+                                                 .call(kLibcFree, 0x9000)
                                                  .finished());
   EXPECT_EQ(trace.refusal, "");
   EXPECT_EQ(trace.events,
@@ -148,11 +148,11 @@ TEST(Memray, MakesAFreeAndTheReallocBehindItOne) {
                                                  .call(kPyRealloc, 0x2000, 48)
                                                  .call(kPyRealloc, 0x3000, 7)
                                                  .call(kPyFree, 0x2000)
-                                                 .call(kRealloc, 0x4000, 9)
+                                                 .call(kLibcRealloc, 0x4000, 9)
                                                  .call(kPyFree, 0x3000)
                                                  .thread(0x7001)
                                                  .call(kPyRealloc, 0x5000, 11)
-                                                 .call(kFree, 0x4000)
+                                                 .call(kLibcFree, 0x4000)
                                                  .finished());
   EXPECT_EQ(trace.events,
             "m obj 24 =0\n"
@@ -169,10 +169,10 @@ TEST(Memray, MakesAFreeAndTheReallocBehindItOne) {
 TEST(Memray, ReadsNativeTracesAndKeepsAddresses) {
   const Imported trace = import_as("memray",
                                    Capture({.native_traces = true})
-                                       .call(kMalloc, 0x1000, 24)
+                                       .call(kLibcMalloc, 0x1000, 24)
                                        .call(kMmap, 0x100000, 4096)
-                                       .call(kFree, 0x1000)
-                                       .call(kMalloc, 0x1000, 32)
+                                       .call(kLibcFree, 0x1000)
+                                       .call(kLibcMalloc, 0x1000, 32)
                                        .finished(),
                                    true);
   EXPECT_EQ(trace.events, "m libc 24 =0 @0x1000\nf libc 0\nm libc 32 =0 @0x1000\n");
@@ -180,7 +180,7 @@ TEST(Memray, ReadsNativeTracesAndKeepsAddresses) {
 
 TEST(Memray, SaysIfPythonsOwnRequestsAreMissing) {
   const Imported trace =
-      import_as("memray", Capture({.of_python = false}).call(kMalloc, 0x1000, 24).finished());
+      import_as("memray", Capture({.of_python = false}).call(kLibcMalloc, 0x1000, 24).finished());
   EXPECT_THAT(trace.metadata.unknown, Contains("Python's requests"));
 }
 
