@@ -117,13 +117,12 @@ std::size_t ProcessRecording::drain() {
   return total;
 }
 
-// The cut is here, whatever the process has written by the time it sees the wish.
+// The cut is behind all that the process had written by the time of the wish.
 void ProcessRecording::pause_or_go_on() {
   if (wants_pause_.load() == pauses_.paused()) return;
   if (!pauses_.paused()) {
     ring_->set_paused(true);
-    // What was copied out of the ring is older than the wish.
-    while (ring_->lags()) drain();
+    drain_what_is_there();
     pauses_.begin();
     takes_values_ = true;
     unless_failed([&] {
@@ -132,18 +131,20 @@ void ProcessRecording::pause_or_go_on() {
     });
   } else {
     // What the process wrote in the pause is passed over first.
-    pass_over_what_is_there();
+    drain_what_is_there();
     ring_->set_paused(false);
     go_on();
   }
 }
 
-// Not more than the ring holds: a process whose hooks could not be replaced goes on writing.
-void ProcessRecording::pass_over_what_is_there() {
-  for (std::size_t passed = 0; passed < ring::kRecords;) {
+// And not more than the ring holds of what comes meanwhile: a process whose hooks could not be
+// replaced goes on writing.
+void ProcessRecording::drain_what_is_there() {
+  const std::size_t most = ring_->backlog() + ring::kRecords;
+  for (std::size_t drained = 0; drained < most;) {
     const std::size_t records = drain();
     if (records == 0) return;
-    passed += records;
+    drained += records;
   }
 }
 

@@ -51,7 +51,7 @@ class ProcessRecording {
   std::size_t drain();
   void begin_trace();
   void pause_or_go_on();
-  void pass_over_what_is_there();
+  void drain_what_is_there();
   void go_on();
   // In a pause arenas, forks and sites are all that counts.
   void pass_over(std::span<const ring::Record> records);

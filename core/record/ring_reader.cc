@@ -69,6 +69,12 @@ std::span<const ring::Record> RingReader::committed_in_ring() const noexcept {
   return {&at(position_), (position - position_) / sizeof(ring::Record)};
 }
 
+std::size_t RingReader::backlog() const noexcept {
+  std::size_t records = 0;
+  for (const Block& block : backlog_) records += block.size();
+  return records - backlog_released_;
+}
+
 void RingReader::release(std::size_t count) noexcept {
   if (!backlog_.empty()) {
     backlog_released_ += count;

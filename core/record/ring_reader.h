@@ -33,8 +33,8 @@ class RingReader {
   // program which allocates faster than its trace is written need not wait: up to 256 MiB, for all
   // rings of this process together.
   [[nodiscard]] std::span<const ring::Record> committed();
-  // Whether there are copies that have not been released.
-  [[nodiscard]] bool lags() const noexcept { return !backlog_.empty(); }
+  // Copies that have not been released.
+  [[nodiscard]] std::size_t backlog() const noexcept;
   // The first `count` of them have been read, and their room may be used again.
   void release(std::size_t count) noexcept;
   // Passes over positions that were taken and never committed. False if nothing is committed behind

@@ -63,8 +63,6 @@ class RecordControl : public RecordTest, public testing::WithParamInterface<Inte
     ::kill(recording.id(), SIGUSR1);
     ASSERT_TRUE(wants_events(recording));
     go_on(recording, 1);
-    // A pause begins where the collector has read up to, so it has to have read this.
-    ASSERT_TRUE(comes_true([&] { return testing::Matches(about(2220000))(facts_so_far().sizes); }));
     ::kill(recording.id(), SIGUSR2);
     ASSERT_TRUE(has_paused());
     go_on(recording, 2);
