@@ -1,6 +1,5 @@
 #include "core/trace/chunk.h"
 
-#include <xxhash.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "core/base/input_error.h"
 #include "core/trace/little_endian.h"
 #include "core/trace/varint.h"
+#include "core/trace/xxh3.h"
 
 namespace pymemlab {
 namespace {

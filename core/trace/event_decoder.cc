@@ -186,7 +186,7 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
   const Row* const rows = rows_.data();
   Slot* const order = order_.data();
   Slot* const ring = ring_.data();
-  const std::uint64_t mask = ring_.mask();
+  const std::uint32_t mask = ring_.mask();
   std::uint64_t next = 0;  // place in the ring
   std::uint32_t last = 0;  // the allocation that an age or difference named last
   std::int64_t live = 0;
@@ -221,7 +221,7 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
       }
     }
     const std::uint32_t back = operands.offset + (last & row.from_last);
-    const std::uint64_t place = (next + back) & mask;
+    const std::uint32_t place = static_cast<std::uint32_t>(next + back) & mask;
     const Slot slot = ring[place];
     out[i] = with_slot(operands.low, slot);
     order[live - 1] = slot;
@@ -235,8 +235,7 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
     ring[next] = order[live];
   }
   save();
-  return (all_named | static_cast<std::uint32_t>(mask / 2)) == ~0u &&
-         (all_found & AllocationRing::kFreed) == 0;
+  return (all_named | mask / 2) == ~0u && (all_found & AllocationRing::kFreed) == 0;
 }
 
 void EventDecoder::open_columns(ChunkReader& chunk, const EventsHead& head) {

@@ -1,13 +1,10 @@
 #include "core/trace/trace_digest.h"
 
 #include <fmt/format.h>
-#define XXH_STATIC_LINKING_ONLY
-#include <xxhash.h>
-#ifdef __x86_64__
-#include <xxh_x86dispatch.h>  // the same functions, each by the machine's widest vectors
-#endif
 
 #include <array>
+
+#include "core/trace/xxh3.h"
 
 namespace pymemlab {
 
