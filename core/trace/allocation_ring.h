@@ -25,8 +25,8 @@ class AllocationRing {
   // After this, `more` may follow the first `allocations`. It grows before anything has wrapped:
   // places stay.
   void make_room(std::uint64_t allocations, std::uint32_t more) {
-    const std::uint64_t wanted = std::bit_ceil(2 * (allocations + more + 1));
-    const auto places = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, 2 * kMaxAge));
+    const std::uint64_t wanted = std::min<std::uint64_t>(allocations, kMaxAge) + more + 1;
+    const std::size_t places = 2 * std::min<std::uint64_t>(std::bit_ceil(wanted), kMaxAge);
     if (places_.size() >= places) return;
     if (places > kFewPlaces) places_.reserve(2 * kMaxAge);  // address space, to grow where it is
     places_.resize(places, kNoSlot);
