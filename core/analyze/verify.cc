@@ -70,6 +70,13 @@ class Verification {
   Verification(const RecordedRun& run, VerifyLog& log) : run_(run), log_(log) {
     (void)model(kMainInterpreter);
   }
+  Verification(const Verification&) = delete;
+  Verification& operator=(const Verification&) = delete;
+  // Gives back what the program did not.
+  ~Verification() {
+    for (const Block& block : blocks_)
+      if (block.address != nullptr) model(block.owner).free(block.domain, block.address);
+  }
 
   void step(const Operation& operation, std::uint64_t number,
             const std::vector<std::string>& marks) {
@@ -141,13 +148,14 @@ class Verification {
     }
     InterpreterModel& interpreter = model(owner);
     void* result = interpreter.perform(event, operation, block.address);
+    if (event.kind() == ReplayKind::free) block.address = nullptr;
     if (operation.kind == EventKind::free) return;
     log_.report.outcomes.count(result != nullptr);
     if (result == nullptr) {
       log_.differ(std::string(name(operation.kind)), "a block", "NULL");
       return;
     }
-    block = {.address = result, .owner = owner};
+    block = {.address = result, .owner = owner, .domain = event.domain()};
     if (is_placed(event.domain()) && operation.address != 0) {
       interpreter.compare_placement(operation, result);
     }
@@ -156,6 +164,7 @@ class Verification {
   struct Block {
     void* address = nullptr;
     Slot owner = kMainInterpreter;  // the interpreter
+    Domain domain = Domain::raw;
   };
   Block& block(Slot slot) {
     if (slot >= blocks_.size()) {
