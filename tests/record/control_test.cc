@@ -34,7 +34,8 @@ class RecordControl : public RecordTest, public testing::WithParamInterface<Inte
     EXPECT_THAT(run({pymemlab(), "info", trace}).out, HasSubstr(why));
     EXPECT_THAT(run({pymemlab(), "info", "--format", "json", trace}).out,
                 HasSubstr("\"approximate\": \"" + why));
-    const CommandResult replayed = run({pymemlab(), "replay", trace, "--rounds", "1", "-o", "-"});
+    const CommandResult replayed =
+        run({pymemlab(), "replay", trace, "--rounds", "1", "--allow-debug-build", "-o", "-"});
     EXPECT_EQ(replayed.status, 0) << replayed.err;
     EXPECT_THAT(replayed.err, HasSubstr(why));
     EXPECT_THAT(replayed.out, HasSubstr("\"approximate\": \"" + why));

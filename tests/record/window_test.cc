@@ -172,8 +172,9 @@ last = bytearray(2220000)
     EXPECT_THAT(facts.sizes, Not(Contains(AllOf(Ge(1110000u), Le(1110001u)))));
     EXPECT_THAT(facts.sizes, Contains(AllOf(Ge(2220000u), Le(2220001u))));
     EXPECT_EQ(facts.metadata.python->version, python.version);
-    const CommandResult replayed = run({pymemlab(), "replay", trace(), "--rounds", "1", "-c",
-                                        "pymalloc", "-o", in_folder("results.json")});
+    const CommandResult replayed =
+        run({pymemlab(), "replay", trace(), "--rounds", "1", "--allow-debug-build", "-c",
+             "pymalloc", "-o", in_folder("results.json")});
     EXPECT_EQ(replayed.status, 0) << replayed.err;
     EXPECT_THAT(replayed.err, HasSubstr("part of a recording"));
     EXPECT_EQ(run({pymemlab(), "verify", trace()}).status, 2);
