@@ -26,6 +26,10 @@ const std::vector<Interpreter>& interpreters();
 // --full`, they are all. `fits` leaves out those that a suite has no use for.
 [[nodiscard]] std::vector<Interpreter> interpreters_in_turn(
     bool (*fits)(const Interpreter&) = [](const Interpreter&) { return true; });
+// Such a `fits`: before 3.12 all of a process's interpreters share one allocator.
+[[nodiscard]] inline bool has_several_allocators(const Interpreter& python) {
+  return python.minor >= 12;
+}
 // Which of `count` things that is, ascending.
 [[nodiscard]] std::vector<std::size_t> in_turn(std::size_t case_number, std::size_t count);
 

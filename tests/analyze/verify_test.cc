@@ -189,8 +189,6 @@ INSTANTIATE_TEST_SUITE_P(Verify, EveryInterpreter, testing::ValuesIn(interpreter
                          [](const auto& info) { return info.param.test_name(); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryInterpreter);
 
-// One for all its interpreters before 3.12.
-bool has_several_allocators(const Interpreter& python) { return python.minor >= 12; }
 INSTANTIATE_TEST_SUITE_P(Verify, EveryWithSeveralAllocators,
                          testing::ValuesIn(interpreters_in_turn(has_several_allocators)),
                          [](const auto& info) { return info.param.test_name(); });

@@ -20,11 +20,8 @@ namespace pymemlab {
 namespace {
 
 using testing::AllOf;
-using testing::Contains;
 using testing::ContainsRegex;
-using testing::Ge;
 using testing::HasSubstr;
-using testing::Le;
 using testing::StartsWith;
 
 class RecordAccident : public RecordTest {
@@ -53,8 +50,6 @@ std::uint64_t last_announced(const std::string& out) {
   const std::string number = out.substr(out.rfind("has ", end) + 4);
   return 1000000 + 2 * static_cast<std::uint64_t>(std::atoi(number.c_str()));
 }
-
-auto hold(std::uint64_t bytes) { return Contains(AllOf(Ge(bytes), Le(bytes + 1))); }
 
 // The one child of `parent`; 0 if none comes.
 int child_of(int parent) {
@@ -91,7 +86,7 @@ TEST_F(RecordAccident, LosesNoCommittedEventWheneverTheProgramIsKilled) {
     EXPECT_EQ(facts.unknown, 0u);
     EXPECT_EQ(facts.overlaps, 0u);
     if (announced == 0) continue;
-    EXPECT_THAT(facts.sizes, hold(announced));
+    EXPECT_THAT(facts.sizes, about(announced));
     // Replays it, and compares where every block lies.
     const CommandResult verified = run({pymemlab(), "verify", trace()});
     EXPECT_EQ(verified.status, 0) << verified.out << verified.err;
@@ -118,13 +113,13 @@ open('{1}', 'w').write('done')
   const std::uint64_t written_by_now = last_announced(recording.out());
   // Chunks are written every second.
   ASSERT_TRUE(
-      comes_true([&] { return testing::Matches(hold(written_by_now))(facts_so_far().sizes); }));
+      comes_true([&] { return testing::Matches(about(written_by_now))(facts_so_far().sizes); }));
   ::kill(recording.id(), SIGKILL);
   write_file("killed", "");
   EXPECT_TRUE(comes_true([&] { return std::filesystem::exists(in_folder("done")); }));
   const TraceFacts facts = this->facts();
   EXPECT_TRUE(facts.damage.has_value());
-  EXPECT_THAT(facts.sizes, hold(written_by_now));
+  EXPECT_THAT(facts.sizes, about(written_by_now));
   EXPECT_EQ(facts.unknown, 0u);
   EXPECT_EQ(facts.overlaps, 0u);
   ASSERT_TRUE(facts.metadata.python.has_value());

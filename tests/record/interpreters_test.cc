@@ -343,8 +343,6 @@ for one in made:
     EXPECT_GT(requests, 20000u) << interpreter;
 }
 
-// One for all its interpreters before 3.12.
-bool has_several_allocators(const Interpreter& python) { return python.minor >= 12; }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryWithSeveralAllocators);
 INSTANTIATE_TEST_SUITE_P(Record, EveryWithSeveralAllocators,
                          testing::ValuesIn(interpreters_in_turn(has_several_allocators)),
