@@ -25,34 +25,28 @@ struct SampleColumn {
   const char* name;
   Json (*value)(const FootprintSample& sample);
 };
+template <auto kField>
+Json value_of(const FootprintSample& sample) {
+  return sample.*kField;
+}
 constexpr std::array kColumns = {
-    SampleColumn{"event", [](const FootprintSample& s) -> Json { return s.event; }},
-    SampleColumn{"allocated_bytes",
-                 [](const FootprintSample& s) -> Json { return s.allocated_bytes; }},
-    SampleColumn{"live_blocks", [](const FootprintSample& s) -> Json { return s.live_blocks; }},
-    SampleColumn{"live_bytes", [](const FootprintSample& s) -> Json { return s.live_bytes; }},
-    SampleColumn{"hook_bytes", [](const FootprintSample& s) -> Json { return s.hook_bytes; }},
-    SampleColumn{"rounding_bytes",
-                 [](const FootprintSample& s) -> Json { return s.rounding_bytes; }},
-    SampleColumn{"metadata_bytes",
-                 [](const FootprintSample& s) -> Json { return s.metadata_bytes; }},
-    SampleColumn{"free_block_bytes",
-                 [](const FootprintSample& s) -> Json { return s.free_block_bytes; }},
-    SampleColumn{"free_pool_bytes",
-                 [](const FootprintSample& s) -> Json { return s.free_pool_bytes; }},
-    SampleColumn{"structural_bytes",
-                 [](const FootprintSample& s) -> Json { return s.structural_bytes; }},
-    SampleColumn{"raw_free_bytes",
-                 [](const FootprintSample& s) -> Json { return s.raw_free_bytes; }},
-    SampleColumn{"unexplained_bytes",
-                 [](const FootprintSample& s) -> Json { return s.unexplained_bytes; }},
-    SampleColumn{"mapped_bytes", [](const FootprintSample& s) -> Json { return s.mapped_bytes; }},
-    SampleColumn{"resident_bytes",
-                 [](const FootprintSample& s) -> Json { return s.resident_bytes; }},
-    SampleColumn{"arenas", [](const FootprintSample& s) -> Json { return s.arenas; }},
-    SampleColumn{"residual_bytes",
-                 [](const FootprintSample& s) -> Json { return s.residual_bytes; }},
-    SampleColumn{"packed_bytes", [](const FootprintSample& s) -> Json { return s.packed_bytes; }},
+    SampleColumn{"event", value_of<&FootprintSample::event>},
+    SampleColumn{"allocated_bytes", value_of<&FootprintSample::allocated_bytes>},
+    SampleColumn{"live_blocks", value_of<&FootprintSample::live_blocks>},
+    SampleColumn{"live_bytes", value_of<&FootprintSample::live_bytes>},
+    SampleColumn{"hook_bytes", value_of<&FootprintSample::hook_bytes>},
+    SampleColumn{"rounding_bytes", value_of<&FootprintSample::rounding_bytes>},
+    SampleColumn{"metadata_bytes", value_of<&FootprintSample::metadata_bytes>},
+    SampleColumn{"free_block_bytes", value_of<&FootprintSample::free_block_bytes>},
+    SampleColumn{"free_pool_bytes", value_of<&FootprintSample::free_pool_bytes>},
+    SampleColumn{"structural_bytes", value_of<&FootprintSample::structural_bytes>},
+    SampleColumn{"raw_free_bytes", value_of<&FootprintSample::raw_free_bytes>},
+    SampleColumn{"unexplained_bytes", value_of<&FootprintSample::unexplained_bytes>},
+    SampleColumn{"mapped_bytes", value_of<&FootprintSample::mapped_bytes>},
+    SampleColumn{"resident_bytes", value_of<&FootprintSample::resident_bytes>},
+    SampleColumn{"arenas", value_of<&FootprintSample::arenas>},
+    SampleColumn{"residual_bytes", value_of<&FootprintSample::residual_bytes>},
+    SampleColumn{"packed_bytes", value_of<&FootprintSample::packed_bytes>},
 };
 
 Json sample_json(const FootprintSample& sample) {

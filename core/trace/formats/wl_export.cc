@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/input_error.h"
+#include "core/trace/chunk.h"
 #include "core/trace/formats/plain_filter.h"
 #include "core/trace/formats/wl_code.h"
 #include "core/trace/formats/wl_format.h"
@@ -13,15 +14,13 @@
 namespace pymemlab {
 namespace {
 
-using WlBytes = std::vector<std::uint8_t>;
-
 // Splits a trace into its threads' operations. Where a thread takes up a block that another left,
 // that other releases a sync and this one acquires it, so that they keep the trace's order; between
 // other operations of different threads any order will do.
 class WlThreads {
  public:
   // Takes the bytes that come next in a thread's part.
-  using Sink = std::function<void(Slot thread, const WlBytes&)>;
+  using Sink = std::function<void(Slot thread, const Bytes&)>;
 
   explicit WlThreads(Sink sink) : sink_(std::move(sink)) {}
 
@@ -37,7 +36,7 @@ class WlThreads {
   std::vector<Slot> last_;  // by slot: the thread that touched it last; kNoSlot: none
   std::uint64_t slots_ = 0;
   std::uint64_t syncs_ = 0;
-  WlBytes bytes_;
+  Bytes bytes_;
 };
 
 // Slot s has index s + 1: index 0 is NULL. A slot that is taken anew has a history too: the free
@@ -105,7 +104,7 @@ class WlFile {
   // `bytes` has every thread's operations in bytes.
   void start(const std::map<Slot, std::uint64_t>& bytes, std::uint64_t pointers,
              std::uint64_t syncs);
-  void add(Slot thread, const WlBytes& bytes) {
+  void add(Slot thread, const Bytes& bytes) {
     Part& part = parts_[thread];
     part.bytes.insert(part.bytes.end(), bytes.begin(), bytes.end());
     if (part.bytes.size() >= kFlushBytes) flush(part);
@@ -116,7 +115,7 @@ class WlFile {
   static constexpr std::size_t kFlushBytes = 1u << 12;
   struct Part {
     std::uint64_t at = 0;  // in the file
-    WlBytes bytes;
+    Bytes bytes;
   };
   void flush(Part& part);
 
@@ -127,7 +126,7 @@ class WlFile {
 void WlFile::start(const std::map<Slot, std::uint64_t>& bytes, std::uint64_t pointers,
                    std::uint64_t syncs) {
   const auto code = [](WlCode c) { return static_cast<std::uint8_t>(c); };
-  WlBytes head = {code(WlCode::pointers)};
+  Bytes head = {code(WlCode::pointers)};
   put_wl_number(head, pointers);
   head.push_back(code(WlCode::syncs));
   put_wl_number(head, syncs);
@@ -164,12 +163,12 @@ void WlFile::finish() {
 
 ConversionReport export_wl(const std::string& from, const std::string& to) {
   std::map<Slot, std::uint64_t> bytes = {};  // by thread
-  WlThreads counted([&](Slot thread, const WlBytes& more) { bytes[thread] += more.size(); });
+  WlThreads counted([&](Slot thread, const Bytes& more) { bytes[thread] += more.size(); });
   feed(from, counted);
   if (bytes.empty()) bytes[0] = 0;
   WlFile file(to);
   file.start(bytes, counted.pointers(), counted.syncs());
-  WlThreads written([&](Slot thread, const WlBytes& more) { file.add(thread, more); });
+  WlThreads written([&](Slot thread, const Bytes& more) { file.add(thread, more); });
   ConversionReport report = feed(from, written);
   file.finish();
   report.losses.insert(report.losses.begin(),
