@@ -1,5 +1,5 @@
 option(PYMEMLAB_UNITY
-  "Compile together what is not measured: half the time from nothing, more after a small change" OFF)
+  "Compile together what is not measured: sooner done from nothing, later after a small change" OFF)
 
 # All sources of the target, or those given, as one where PYMEMLAB_UNITY is on. Names in their
 # unnamed namespaces must differ then.
@@ -37,7 +37,7 @@ function(pymemlab_test name)
   endif()
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE pymemlab GTest::gtest_main GTest::gmock ${TEST_LINK})
-  # Nothing is measured in a test, and compiling them is half of what tools/test takes.
+  # Nothing is measured in a test, and compiling them is much of what tools/test takes.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   pymemlab_compile_together(${name})
   add_test(NAME ${name} COMMAND ${name} ${TEST_ARGS})
