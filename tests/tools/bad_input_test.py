@@ -149,6 +149,7 @@ class BadInput(unittest.TestCase):
         self.check_refused(results, "report", results, "-o", results)
         self.check_refused(results, "compare", results, "--export", "csv=" + results)
         self.check_refused(trace, "replay", trace, *once, "-o", trace)
+        self.check_refused(trace, "convert", trace, trace)
         self.check_refused("standard output", "replay", trace, *once, "-o", "-", "--export", "csv")
         both = os.path.join(self.folder, "both.json")
         self.check_refused(both, "replay", trace, *once, "-o", both, "--export", "csv=" + both)
