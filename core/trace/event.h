@@ -91,6 +91,8 @@ class Event {
 
   // 64-bit words this event takes from the side array.
   [[nodiscard]] constexpr unsigned wide_words() const noexcept {
+    if (size() != kWide && kind() <= EventKind::realloc_null) [[likely]]
+      return 0;
     switch (kind()) {
       case EventKind::calloc: return size() == kWide ? 2 : 0;  // count, size. Inline: count is 1
       case EventKind::malloc:
@@ -155,9 +157,28 @@ class OperationCursor {
  public:
   explicit OperationCursor(const EventBatch& batch) noexcept : batch_(batch) {}
   // False at the end of the batch.
-  [[nodiscard]] bool next(Operation& operation) noexcept;
+  [[nodiscard]] bool next(Operation& operation) noexcept {
+    if (event_ == batch_.events.size()) return false;
+    const Event event = batch_.events[event_++];
+    operation = Operation{.kind = event.kind(),
+                          .domain = event.domain(),
+                          .nested = event.nested(),
+                          .failed = event.failed(),
+                          .slot = event.slot(),
+                          .size = event.size()};
+    if (const unsigned words = event.wide_words(); words != 0) [[unlikely]]
+      take_words(words, operation);
+    if (returns_block(event)) {
+      if (!batch_.addresses.empty()) operation.address = batch_.addresses[returned_];
+      if (!batch_.sites.empty()) operation.site = batch_.sites[returned_];
+      ++returned_;
+    }
+    return true;
+  }
 
  private:
+  void take_words(unsigned words, Operation& operation) noexcept;
+
   const EventBatch& batch_;
   std::size_t event_ = 0;
   std::size_t wide_ = 0;
