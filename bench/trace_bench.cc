@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "core/trace/summary.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 
@@ -111,6 +112,12 @@ void write(const std::string& path, TraceWriterOptions options) {
   writer.finish();
 }
 
+std::string scratch_file() {
+  return (std::filesystem::temp_directory_path() /
+          ("pymemlab-trace-bench-" + std::to_string(::getpid())))
+      .string();
+}
+
 void count_events(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(operations().size()));
 }
@@ -127,9 +134,7 @@ BENCHMARK(BM_Encode)->ArgName("addresses")->Arg(0)->Arg(1)->Unit(benchmark::kMil
 // memory (the page cache) either way.
 void BM_Decode(benchmark::State& state) {
   const bool addresses = state.range(0) != 0;
-  const std::string path = (std::filesystem::temp_directory_path() /
-                            ("pymemlab-trace-bench-" + std::to_string(::getpid())))
-                               .string();
+  const std::string path = scratch_file();
   TraceWriterOptions options{.addresses = addresses};
   if (state.range(1) == 0) options.compression_level = 0;
   write(path, options);
@@ -146,6 +151,24 @@ void BM_Decode(benchmark::State& state) {
 BENCHMARK(BM_Decode)
     ->ArgNames({"addresses", "compressed"})
     ->ArgsProduct({{0, 1}, {0, 1}})
+    ->Unit(benchmark::kMillisecond);
+
+// What `info` does. The argument says whether the reader decodes ahead.
+void BM_Summarize(benchmark::State& state) {
+  const std::string path = scratch_file();
+  write(path, {.addresses = true});
+  for (auto _ : state) {
+    TraceReader reader = TraceReader::open(path, {.ahead = state.range(0) != 0});
+    benchmark::DoNotOptimize(summarize(reader).events);
+  }
+  count_events(state);
+  std::filesystem::remove(path);
+}
+BENCHMARK(BM_Summarize)
+    ->ArgName("ahead")
+    ->Arg(0)
+    ->Arg(1)
+    ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

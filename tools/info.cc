@@ -256,8 +256,8 @@ void print_sites(const SiteRanking& ranking, std::size_t top) {
 }
 
 int run_info(const InfoOptions& options) {
-  TraceReader trace =
-      TraceReader::open(options.trace, {.addresses = options.validate, .sites = options.validate});
+  TraceReader trace = TraceReader::open(
+      options.trace, {.addresses = options.validate, .sites = options.validate, .ahead = true});
   TraceSummary summary;
   std::string checked;
   const std::optional<std::string> fault =

@@ -41,7 +41,7 @@ void judge(const std::string& path, const Behaviour& behaviour, const Configurat
   skip_others();
   if (finding == findings.end()) return;
   MisuseReplay replay(*behaviour.profile, behaviour.geometry, configuration);
-  TraceReader trace = TraceReader::open(path, {.sites = true});
+  TraceReader trace = TraceReader::open(path, {.sites = true, .ahead = true});
   if (trace.has_sites()) replay.know_sites(trace.sites());
   EventBatch batch;
   Operation operation;
@@ -89,7 +89,7 @@ void tell_sites(const SiteTable& sites, CheckReport& report) {
 }  // namespace
 
 CheckReport check_trace(const std::string& path, const CheckOptions& options) {
-  TraceReader trace = TraceReader::open(path, {.sites = true});
+  TraceReader trace = TraceReader::open(path, {.sites = true, .ahead = true});
   const Behaviour judged_by = behaviour(trace.metadata(), options.profile);
   const BlockBook::Unseen unseen = unseen_blocks(trace.metadata());
   BlockBook book(unseen, options.limit);

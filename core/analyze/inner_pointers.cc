@@ -62,7 +62,7 @@ bool is_unknown(const Finding& finding) noexcept {
 void find_inner_pointers(const std::string& path, std::vector<Finding>& findings) {
   auto finding = std::find_if(findings.begin(), findings.end(), is_unknown);
   if (finding == findings.end()) return;
-  TraceReader trace = TraceReader::open(path, {.addresses = true});
+  TraceReader trace = TraceReader::open(path, {.addresses = true, .ahead = true});
   if (!trace.has_addresses()) return;
   LiveAddresses live;
   EventBatch batch;

@@ -30,7 +30,7 @@ void for_each_operation(TraceReader& reader, Step step) {
 }
 
 RecordedRun describe(const std::string& path, const std::string& profile_name) {
-  TraceReader reader = TraceReader::open(path, {.addresses = true});
+  TraceReader reader = TraceReader::open(path, {.ahead = true});
   const TraceMetadata& metadata = reader.metadata();
   if (!metadata.python)
     throw InputError("{}: does not say which Python it was recorded from", path);
@@ -191,7 +191,7 @@ class Verification {
 
 VerifyReport verify_trace(const std::string& trace_path, const std::string& profile) {
   const RecordedRun run = describe(trace_path, profile);
-  TraceReader reader = TraceReader::open(trace_path, {.addresses = true});
+  TraceReader reader = TraceReader::open(trace_path, {.addresses = true, .ahead = true});
   VerifyLog log;
   log.report.python = reader.metadata().python->version;
   log.report.configuration = run.configuration->name;

@@ -49,6 +49,7 @@ void EventDecoder::restore(const KeyState& state) {
   }
   next_event_ = state.next_event;
   arenas_ = state.arenas;
+  marks_ = state.marks.size();
 }
 
 EventsHead EventDecoder::decode(ChunkReader& chunk, EventBatch& batch,
@@ -59,7 +60,7 @@ EventsHead EventDecoder::decode(ChunkReader& chunk, EventBatch& batch,
   read_marks(chunk, marks);
   batch.first = head.first_event;
   batch.addresses.clear();
-  run(chunk, head, marks.size(), batch, digest);
+  run(chunk, head, batch, digest);
   digest.add_words(batch.wide);
   next_event_ += head.events;
   return head;
@@ -140,6 +141,7 @@ void EventDecoder::read_words(ChunkReader& chunk, const EventsHead& head,
 }
 
 void EventDecoder::read_marks(ChunkReader& chunk, std::vector<std::string>& marks) {
+  marks.clear();
   const std::size_t bytes = chunk.column(kEventsMarks, kMaxMarksColumn, buffer_);
   VarintReader from(buffer_.data(), bytes);
   while (!from.at_end()) {
@@ -148,11 +150,12 @@ void EventDecoder::read_marks(ChunkReader& chunk, std::vector<std::string>& mark
     if (text == nullptr) refuse(chunk, "a mark's text that does not end well");
     marks.emplace_back(reinterpret_cast<const char*>(text), length);
   }
+  marks_ += marks.size();
 }
 
 // In blocks that stay in the nearest cache, each added to the digest before it leaves that.
-void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t marks,
-                       EventBatch& batch, TraceDigest& digest) {
+void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, EventBatch& batch,
+                       TraceDigest& digest) {
   open_columns(chunk, head);
   order_.make_room(std::size_t{live_} + head.events + 1);
   ring_.make_room(allocations_, head.events);
@@ -161,7 +164,7 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
   for (std::size_t first = 0; first < head.events && valid_;) {
     const std::size_t events = std::min<std::size_t>(SlotOrder::kGuard, head.events - first);
     Event* const out = batch.events.data() + first;
-    valid_ &= run_block(tokens_.data() + first, out, events, marks, at);
+    valid_ &= run_block(tokens_.data() + first, out, events, at);
     digest.add_events({out, events});
     first += events;
     if (valid_) lookup_.keep_old(ring_, at.allocations);
@@ -182,7 +185,7 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, std::size_t m
 // kFreed set. Too many frees lead into the guard in front of order, and in one block of events no
 // further.
 bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t events,
-                             std::size_t marks, Position& position) {
+                             Position& position) {
   const Row* const rows = rows_.data();
   Slot* const order = order_.data();
   Slot* const ring = ring_.data();
@@ -210,7 +213,7 @@ bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t
     if (row.flags != 0) [[unlikely]] {
       if ((row.flags & kRare) != 0) {
         save();
-        out[i] = decode_rare(row, marks, position);
+        out[i] = decode_rare(row, position);
         resume();
         continue;
       }
@@ -280,7 +283,7 @@ EventDecoder::Operands EventDecoder::take_operands(const Row& row) {
 }
 
 // Everything that carries more than a size and a recent block. Clears valid_ for what cannot be.
-Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at) {
+Event EventDecoder::decode_rare(const Row& row, Position& at) {
   if ((row.flags & kNoRow) != 0) {
     valid_ = false;
     return {};
@@ -314,7 +317,7 @@ Event EventDecoder::decode_rare(const Row& row, std::size_t marks, Position& at)
     if (name != kNoName) slot = arenas_ - static_cast<std::uint32_t>(name);
     words_used_ += with_slot(low, slot).wide_words() - with_slot(low, 0).wide_words();
   } else if (has_name(kind)) {
-    valid_ &= name < (kind == EventKind::mark ? marks : kMaxContexts);
+    valid_ &= name < (kind == EventKind::mark ? marks_ : kMaxContexts);
     slot = static_cast<Slot>(name);
   }
   return with_slot(low, slot);

@@ -19,9 +19,9 @@ namespace pymemlab {
 
 class EventDecoder {
  public:
-  // Replaces `batch`'s events and words with the chunk's and adds them to `digest`; mark texts new
-  // in it are appended to `marks`. Throws InputError for impossible coding; the decoder is of no
-  // further use then.
+  // Replaces `batch`'s events and words with the chunk's and adds them to `digest`; `marks` becomes
+  // the mark texts new in it. Throws InputError for impossible coding; the decoder is of no further
+  // use then.
   EventsHead decode(ChunkReader& chunk, EventBatch& batch, std::vector<std::string>& marks,
                     TraceDigest& digest);
 
@@ -65,15 +65,13 @@ class EventDecoder {
   void read_dictionary(ChunkReader& chunk);
   void read_words(ChunkReader& chunk, const EventsHead& head, std::vector<std::uint64_t>& words);
   void read_marks(ChunkReader& chunk, std::vector<std::string>& marks);
-  void run(ChunkReader& chunk, const EventsHead& head, std::size_t marks, EventBatch& batch,
-           TraceDigest& digest);
+  void run(ChunkReader& chunk, const EventsHead& head, EventBatch& batch, TraceDigest& digest);
   Row read_entry(VarintReader& from, const ChunkReader& chunk) const;
-  bool run_block(const std::uint8_t* tokens, Event* out, std::size_t events, std::size_t marks,
-                 Position& position);
+  bool run_block(const std::uint8_t* tokens, Event* out, std::size_t events, Position& position);
   void open_columns(ChunkReader& chunk, const EventsHead& head);
   void check_columns(const ChunkReader& chunk, const EventsHead& head) const;
   [[gnu::noinline]] Operands take_operands(const Row& row);
-  Event decode_rare(const Row& row, std::size_t marks, Position& at);
+  Event decode_rare(const Row& row, Position& at);
   Slot find_block(const Row& row, std::uint64_t name, Position& at);
   Slot find_slot(NameForm form, std::uint64_t value, const Position& at);
   std::uint32_t take_size(std::uint32_t low);
@@ -86,6 +84,7 @@ class EventDecoder {
   Slot used_ = 0;
   std::uint64_t next_event_ = 0;
   std::uint32_t arenas_ = 0;
+  std::size_t marks_ = 0;  // texts so far
   std::array<Row, kMaxDictionary> rows_{};
   VarintReader sizes_;
   VarintReader names_;

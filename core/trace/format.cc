@@ -24,8 +24,8 @@ namespace {
 // Rewrites a trace: to drop a column, to compress it anew, to mend a cut-off one.
 ConversionReport copy_trace(const std::string& from, const std::string& to,
                             const TraceWriterOptions& options) {
-  TraceReader reader =
-      TraceReader::open(from, {.addresses = options.addresses, .sites = options.sites});
+  TraceReader reader = TraceReader::open(
+      from, {.addresses = options.addresses, .sites = options.sites, .ahead = true});
   TraceWriterOptions kept = options;
   kept.addresses = options.addresses && reader.has_addresses();
   kept.sites = options.sites && reader.has_sites();

@@ -88,7 +88,7 @@ void read_blocks(Columns& columns, KeyState& state) {
 }
 
 void read_key_sites(Columns& columns, KeyState& state) {
-  read_site_table(columns.chunk, kKeySiteTable, state.sites);
+  state.sites = read_site_table(columns.chunk, kKeySiteTable, 0);
   VarintReader sites = columns.open(kKeySites);
   if (sites.at_end()) return;
   for (LiveBlock& block : state.blocks) {

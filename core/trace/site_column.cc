@@ -45,26 +45,27 @@ void put_site(Bytes& table, const Site& site) {
   put_text(table, site.function);
 }
 
-void read_site_table(ChunkReader& chunk, std::uint16_t column, SiteTable& table) {
+SiteTable read_site_table(ChunkReader& chunk, std::uint16_t column, SiteNumber known) {
+  SiteTable added;
   Bytes buffer;
   const std::size_t bytes = chunk.column(column, kMaxColumnBytes, buffer);
   VarintReader from(buffer.data(), bytes);
   while (!from.at_end()) {
     const std::uint64_t caller = from.next();
     const std::uint64_t line = from.next();
-    if (caller > table.size() || line > std::numeric_limits<std::uint32_t>::max() ||
-        table.size() == kMaxSites)
+    if (caller > known || line > std::numeric_limits<std::uint32_t>::max() || known == kMaxSites)
       refuse(chunk);
     Site site{static_cast<SiteNumber>(caller), static_cast<std::uint32_t>(line), {}, {}};
     site.file = take_text(from, chunk);
     site.function = take_text(from, chunk);
-    table.push_back(std::move(site));
+    added.push_back(std::move(site));
+    ++known;
   }
   if (from.failed()) refuse(chunk);
+  return added;
 }
 
-void read_sites(ChunkReader& chunk, std::uint16_t column, const SiteTable& table,
-                EventBatch& batch) {
+void read_sites(ChunkReader& chunk, std::uint16_t column, SiteNumber known, EventBatch& batch) {
   Bytes buffer;
   const std::size_t bytes = chunk.column(column, batch.events.size() * kVarintMaxBytes, buffer);
   batch.sites.clear();
@@ -73,11 +74,11 @@ void read_sites(ChunkReader& chunk, std::uint16_t column, const SiteTable& table
       std::count_if(batch.events.begin(), batch.events.end(), returns_block));
   VarintReader from(buffer.data(), bytes);
   SitePredictor predictor;
-  predictor.start(static_cast<SiteNumber>(table.size()));
+  predictor.start(known);
   batch.sites.reserve(returned);
   while (!from.at_end() && batch.sites.size() < returned) {
     const std::uint64_t code = from.next();
-    if (code > table.size() + 1) refuse(chunk);
+    if (code > std::uint64_t{known} + 1) refuse(chunk);
     const SiteNumber site = code == 0 ? predictor.next() : static_cast<SiteNumber>(code - 1);
     predictor.take(site);
     batch.sites.push_back(site);

@@ -34,10 +34,10 @@ class SitePredictor {
 [[nodiscard]] Bytes encode_sites(const std::vector<SiteNumber>& sites, SiteNumber known);
 void put_site(Bytes& table, const Site& site);
 
-// Appends the sites that the chunk adds to `table`. Throws InputError.
-void read_site_table(ChunkReader& chunk, std::uint16_t column, SiteTable& table);
-// Fills batch.sites; leaves it empty if the chunk has no such column. Throws InputError.
-void read_sites(ChunkReader& chunk, std::uint16_t column, const SiteTable& table,
-                EventBatch& batch);
+// The sites that the chunk adds to the `known` ones. Throws InputError.
+[[nodiscard]] SiteTable read_site_table(ChunkReader& chunk, std::uint16_t column, SiteNumber known);
+// Fills batch.sites, each at most `known`; leaves it empty if the chunk has no such column. Throws
+// InputError.
+void read_sites(ChunkReader& chunk, std::uint16_t column, SiteNumber known, EventBatch& batch);
 
 }  // namespace pymemlab

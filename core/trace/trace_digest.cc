@@ -39,6 +39,6 @@ std::uint64_t TraceDigest::value() const noexcept {
   return XXH3_64bits(parts.data(), sizeof parts);
 }
 
-std::string TraceDigest::text() const { return fmt::format("{:016x}", value()); }
+std::string digest_text(std::uint64_t value) { return fmt::format("{:016x}", value); }
 
 }  // namespace pymemlab

@@ -23,12 +23,13 @@ class TraceDigest {
   void add_events(std::span<const Event> events) noexcept;
   void add_words(std::span<const std::uint64_t> words) noexcept;
   [[nodiscard]] std::uint64_t value() const noexcept;
-  // 16 hex digits.
-  [[nodiscard]] std::string text() const;
 
  private:
   struct States;
   std::unique_ptr<States> states_;
 };
+
+// A digest as 16 hex digits.
+[[nodiscard]] std::string digest_text(std::uint64_t value);
 
 }  // namespace pymemlab

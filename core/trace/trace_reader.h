@@ -20,6 +20,10 @@ struct TraceReaderOptions {
   // Start at the last key chunk that stands at or before this event, which needs a whole file that
   // can be positioned; otherwise, and if there is none, reading starts at event 0.
   std::uint64_t start_at = 0;
+  // Decode the next chunk in a thread of its own while the caller works on the last; standard input
+  // is read only as it is asked for. Not where anything is measured in the same process: beside the
+  // processor's other core it takes, the C library's malloc locks from the first thread on.
+  bool ahead = false;
 };
 
 // A block that is live between two events.

@@ -1,5 +1,7 @@
 #include "tests/trace/streams.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -8,10 +10,33 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/base/input_error.h"
 #include "core/base/random.h"
 
 namespace pymemlab::testing {
 namespace {
+
+// After every batch the reader shows what it would if it had not decoded further.
+ReadBack read_once(const std::string& path, const TraceReaderOptions& options) {
+  TraceReader reader = TraceReader::open(path, options);
+  ReadBack back;
+  EventBatch batch;
+  Operation operation;
+  while (reader.next(batch)) {
+    OperationCursor cursor(batch);
+    while (cursor.next(operation)) back.operations.push_back(operation);
+    back.progress.push_back(fmt::format("{} events, {} marks, {} sites, {} slots, {}",
+                                        batch.first + batch.events.size(), reader.marks().size(),
+                                        reader.sites().size(), reader.slots(), reader.digest()));
+  }
+  back.marks = reader.marks();
+  back.sites = reader.sites();
+  back.damage = reader.damage();
+  back.digest = reader.digest();
+  back.slots = reader.slots();
+  back.metadata = reader.metadata();
+  return back;
+}
 
 class ScratchFolder {
  public:
@@ -232,22 +257,18 @@ void write_stream(const Stream& stream, const std::string& path, TraceWriterOpti
   writer.finish();
 }
 
-ReadBack read_all(const std::string& path, TraceReaderOptions options) {
-  TraceReader reader = TraceReader::open(path, options);
-  ReadBack back;
-  EventBatch batch;
-  Operation operation;
-  while (reader.next(batch)) {
-    OperationCursor cursor(batch);
-    while (cursor.next(operation)) back.operations.push_back(operation);
+ReadBack read_all(const std::string& path, const TraceReaderOptions& options) {
+  TraceReaderOptions ahead = options;
+  ahead.ahead = true;
+  try {
+    ReadBack back = read_once(path, options);
+    EXPECT_EQ(read_once(path, ahead), back) << path;
+    return back;
+  } catch (const InputError& refused) {
+    EXPECT_THAT([&] { (void)read_once(path, ahead); },
+                ::testing::ThrowsMessage<InputError>(::testing::StrEq(refused.what())));
+    throw;
   }
-  back.marks = reader.marks();
-  back.sites = reader.sites();
-  back.damage = reader.damage();
-  back.digest = reader.digest();
-  back.slots = reader.slots();
-  back.metadata = reader.metadata();
-  return back;
 }
 
 std::vector<Operation> expected(const Stream& stream, bool addresses) {

@@ -43,8 +43,11 @@ struct ReadBack {
   std::string digest;
   Slot slots = 0;
   TraceMetadata metadata;
+  std::vector<std::string> progress;  // what the reader showed after each batch
+  friend bool operator==(const ReadBack&, const ReadBack&) = default;
 };
-[[nodiscard]] ReadBack read_all(const std::string& path, TraceReaderOptions options = {});
+// Expects the same of a reader that decodes ahead.
+[[nodiscard]] ReadBack read_all(const std::string& path, const TraceReaderOptions& options = {});
 
 // The stream as it is read back: without addresses of returned blocks if they were not kept.
 [[nodiscard]] std::vector<Operation> expected(const Stream& stream, bool addresses);

@@ -16,8 +16,8 @@ bool is_about_block(const Operation& operation) noexcept {
 }  // namespace
 
 EventList::EventList(const std::string& path, const TraceWriterOptions& wanted) {
-  TraceReader reader =
-      TraceReader::open(path, {.addresses = wanted.addresses, .sites = wanted.sites});
+  TraceReader reader = TraceReader::open(
+      path, {.addresses = wanted.addresses, .sites = wanted.sites, .ahead = true});
   std::vector<std::uint32_t> block_in;  // by slot
   std::uint32_t blocks = 0;
   EventBatch batch;

@@ -20,7 +20,8 @@ class Editing {
           const TraceWriterOptions& options)
       : edits_(edits),
         reader_(TraceReader::open(
-            from, {.addresses = options.addresses, .sites = keeps_sites(edits, options)})),
+            from,
+            {.addresses = options.addresses, .sites = keeps_sites(edits, options), .ahead = true})),
         dropped_addresses_(reader_.has_addresses() && !options.addresses),
         dropped_sites_(reader_.has_sites() && !keeps_sites(edits, options)),
         writer_(TraceWriter::create(to, first_metadata(edits), kept(options))),

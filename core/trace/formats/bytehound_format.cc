@@ -150,7 +150,7 @@ class BytehoundExporter {
 
 // The number of slots a trace uses, which stands at a replay file's head.
 Slot count_slots(const std::string& path) {
-  TraceReader trace = TraceReader::open(path);
+  TraceReader trace = TraceReader::open(path, {.ahead = true});
   EventBatch batch;
   while (trace.next(batch)) continue;
   return trace.slots();
@@ -165,7 +165,7 @@ ConversionReport import_bytehound(const std::string& from, const std::string& to
 
 ConversionReport export_bytehound(const std::string& from, const std::string& to) {
   const Slot slots = count_slots(from);
-  TraceReader trace = TraceReader::open(from);
+  TraceReader trace = TraceReader::open(from, {.ahead = true});
   BytehoundExporter out(to);
   out.start(slots);
   PlainFilter filter({});

@@ -170,7 +170,7 @@ void ChromeExporter::counter(std::string_view name, std::uint64_t number, const 
 }
 
 std::uint64_t count_events(const std::string& path) {
-  TraceReader trace = TraceReader::open(path);
+  TraceReader trace = TraceReader::open(path, {.ahead = true});
   if (trace.total_events()) return *trace.total_events();
   EventBatch batch;
   std::uint64_t events = 0;
@@ -182,7 +182,7 @@ std::uint64_t count_events(const std::string& path) {
 
 ConversionReport export_chrome(const std::string& from, const std::string& to) {
   const std::uint64_t events = count_events(from);
-  TraceReader trace = TraceReader::open(from);
+  TraceReader trace = TraceReader::open(from, {.ahead = true});
   ChromeExporter out(to, trace.metadata(), events);
   EventBatch batch;
   Operation operation;

@@ -127,7 +127,7 @@ void RepExporter::add(const PlainRequest& request) {
 
 ConversionReport feed(const std::string& from, RepExporter& exporter) {
   PlainFilter filter({});
-  TraceReader trace = TraceReader::open(from);
+  TraceReader trace = TraceReader::open(from, {.ahead = true});
   EventBatch batch;
   Operation operation;
   while (trace.next(batch)) {

@@ -360,7 +360,7 @@ bool is_text(std::string_view head) noexcept {
 }
 
 ConversionReport export_text(const std::string& from, const std::string& to) {
-  TraceReader trace = TraceReader::open(from, {.addresses = true, .sites = true});
+  TraceReader trace = TraceReader::open(from, {.addresses = true, .sites = true, .ahead = true});
   TextExporter text(to);
   const TraceMetadata head = trace.metadata();
   text.start(head);

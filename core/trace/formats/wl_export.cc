@@ -79,7 +79,7 @@ void WlThreads::put(Slot thread, WlCode code, std::initializer_list<std::uint64_
 
 ConversionReport feed(const std::string& from, WlThreads& threads) {
   PlainFilter filter({.calloc = true, .realloc_null = true, .null_frees = true, .threads = true});
-  TraceReader trace = TraceReader::open(from);
+  TraceReader trace = TraceReader::open(from, {.ahead = true});
   EventBatch batch;
   Operation operation;
   while (trace.next(batch)) {
