@@ -1,0 +1,198 @@
+#include "core/os/debugger.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "core/base/input_error.h"
+#include "core/os/process.h"
+
+namespace pymemlab {
+namespace {
+
+// What gdb says for us begins with it, so that it cannot be taken for anything else gdb says.
+constexpr std::string_view kPrefix = "pymemlab-attach: ";
+
+// As a C string literal, which gdb reads.
+std::string quoted(const std::string& text) {
+  std::string literal = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') literal.push_back('\\');
+    literal.push_back(c);
+  }
+  return literal + "\"";
+}
+
+// The calls are made where the breakpoint is reached and nowhere else: a signal stops nothing. Of
+// the libraries only those are looked into that have the three functions.
+std::string script_of(const DebuggerCall& call) {
+  return fmt::format(R"(set confirm off
+set pagination off
+set breakpoint pending off
+set unwindonsignal on
+sharedlibrary libpython
+sharedlibrary lib(c|dl)[.-]
+tbreak {0}
+commands
+silent
+set $library = ((void*(*)(const char*, int))dlopen)({1}, 2)
+if $library == 0
+printf "{4}not loaded\n"
+else
+set $function = ((void*(*)(void*, const char*))dlsym)($library, {2})
+printf "{4}%d\n", ((int(*)(const char*))$function)({3})
+end
+end
+handle all nostop noprint pass
+printf "{4}attached\n"
+continue
+detach
+quit
+)",
+                     call.safe_at, quoted(call.library), quoted(call.function),
+                     quoted(call.argument), kPrefix);
+}
+
+// gdb at work, in a process group of its own: an interrupt from the terminal is not for it. It is
+// asked to end and never killed, which would leave its breakpoint in the process.
+class Debugger {
+ public:
+  Debugger(int process, const std::string& script);
+  Debugger(const Debugger&) = delete;
+  Debugger& operator=(const Debugger&) = delete;
+  ~Debugger();
+
+  // All that it said until it ended, or was asked to end at `deadline`.
+  std::string run(std::chrono::steady_clock::time_point deadline);
+  [[nodiscard]] bool was_asked_to_end() const noexcept { return asked_; }
+
+ private:
+  MemoryFile script_;
+  pid_t id_ = 0;
+  int output_ = -1;
+  bool asked_ = false;
+};
+
+Debugger::Debugger(int process, const std::string& script)
+    : script_(MemoryFile::create("pymemlab-attach", script.size())) {
+  if (::pwrite(script_.descriptor(), script.data(), script.size(), 0) !=
+      static_cast<ssize_t>(script.size()))
+    throw InputError("attach: no memory for gdb's commands: {}", std::strerror(errno));
+  std::vector<std::string> words = {"gdb", "-nx", "-q", "-batch", "-readnever"};
+  for (const char* setting :
+       {"set auto-solib-add off", "set auto-load off", "set debuginfod enabled off"}) {
+    words.insert(words.end(), {"-iex", setting});
+  }
+  words.insert(words.end(), {"-p", std::to_string(process), "-x",
+                             fmt::format("/proc/{}/fd/{}", ::getpid(), script_.descriptor())});
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+
+  std::array<int, 2> pipe = {-1, -1};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0)
+    throw InputError("attach: no pipe: {}", std::strerror(errno));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, pipe[1], STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  const int error = posix_spawnp(&id_, "gdb", &actions, &attributes, arguments.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(pipe[1]);
+  output_ = pipe[0];
+  if (error == 0) return;
+  ::close(output_);
+  throw InputError(
+      "attach: needs gdb to reach a process that runs already, and cannot start it: {} (Debian's "
+      "package gdb)",
+      std::strerror(error));
+}
+
+Debugger::~Debugger() {
+  ::close(output_);
+  while (::waitpid(id_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+std::string Debugger::run(std::chrono::steady_clock::time_point deadline) {
+  std::string said;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (!asked_ && left.count() <= 0) {
+      ::kill(id_, SIGTERM);
+      asked_ = true;
+    }
+    pollfd waiting = {.fd = output_, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&waiting, 1, asked_ ? -1 : static_cast<int>(left.count()));
+    if (ready <= 0) continue;
+    const ssize_t got = ::read(output_, buffer.data(), buffer.size());
+    if (got == 0) return said;
+    if (got > 0) said.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+// The line of ours, less the prefix.
+std::string_view line_after(std::string_view said, std::string_view prefix) {
+  const std::size_t at = said.rfind(prefix);
+  if (at == std::string_view::npos) return {};
+  said.remove_prefix(at + prefix.size());
+  return said.substr(0, said.find('\n'));
+}
+
+std::string last_line(std::string_view said) {
+  while (!said.empty() && said.back() == '\n') said.remove_suffix(1);
+  return std::string(said.substr(said.rfind('\n') + 1));
+}
+
+}  // namespace
+
+int call_with_debugger(const DebuggerCall& call) {
+  Debugger debugger(call.process, script_of(call));
+  const std::string said = debugger.run(std::chrono::steady_clock::now() + call.patience);
+  const std::string_view answer = line_after(said, kPrefix);
+  if (answer == "not loaded") {
+    throw InputError(
+        "attach: process {} cannot load {}; it may run in another container, or under another root",
+        call.process, call.library);
+  }
+  if (answer == "attached") {
+    if (!debugger.was_asked_to_end())
+      throw InputError("attach: process {} ended before it could be recorded", call.process);
+    throw InputError(
+        "attach: no thread of process {} came by {} within {} seconds; attach while it is at work",
+        call.process, call.safe_at, call.patience.count());
+  }
+  if (answer.empty()) {
+    if (said.find("Operation not permitted") != std::string::npos) {
+      throw InputError(
+          "attach: the kernel does not let gdb into process {}: it has a debugger already, or "
+          "kernel.yama.ptrace_scope or a container's missing CAP_SYS_PTRACE forbids it",
+          call.process);
+    }
+    if (said.find(fmt::format("Function \"{}\" not defined", call.safe_at)) != std::string::npos)
+      throw InputError("attach: process {} has no {}: it runs no CPython 3", call.process,
+                       call.safe_at);
+    throw InputError("attach: gdb could not enter process {}: {}", call.process, last_line(said));
+  }
+  return std::atoi(std::string(answer).c_str());
+}
+
+}  // namespace pymemlab

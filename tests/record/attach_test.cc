@@ -1,0 +1,201 @@
+// Recording a process that runs already: the agent is put into it with gdb.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "tests/interpreters.h"
+#include "tests/record/recording.h"
+
+namespace pymemlab {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+// Makes blocks until there is a file `stop` beside it, in as many more threads as it is told; large
+// ones once there is a file `more`.
+constexpr const char* kService = R"py(
+import os, sys, threading, time
+def there(name):
+    return os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), name))
+def work():
+    kept = [bytearray(1110000)]
+    while not there('stop'):
+        kept.append([str(i) for i in range(500)])
+        kept = kept[-3:] + [threading.Lock()]
+        if there('more'):
+            kept.append(bytearray(2220000))
+            if not more: print('made more')
+            more.append(True)
+        time.sleep(0.001)
+more = []
+threads = [threading.Thread(target=work) for _ in range(int(sys.argv[1]))]
+for thread in threads: thread.start()
+print('ready')
+work()
+for thread in threads: thread.join()
+print('done')
+)py";
+
+class RecordAttach : public RecordTest {
+ protected:
+  [[nodiscard]] std::vector<std::string> service(const std::string& python, int more_threads = 0,
+                                                 const std::string& script = kService) const {
+    write_file("service.py", script);
+    return {python, "-u", in_folder("service.py"), std::to_string(more_threads)};
+  }
+  [[nodiscard]] std::vector<std::string> attaching(
+      const Command& to, const std::vector<std::string>& options = {}) const {
+    std::vector<std::string> words = {pymemlab(), "attach", std::to_string(to.id()), "-o", trace()};
+    words.insert(words.end(), options.begin(), options.end());
+    return words;
+  }
+  [[nodiscard]] bool is_recording() const {
+    return comes_true([&] { return !facts_so_far().marks.empty(); });
+  }
+  // The process is none the worse.
+  void expect_end(Command& service) const {
+    write_file("stop", "");
+    const CommandResult result = service.result();
+    EXPECT_EQ(result.status, 0);
+    EXPECT_THAT(result.out, testing::EndsWith("done\n"));
+    EXPECT_EQ(result.err, "");
+  }
+  void expect_late_trace(const TraceFacts& facts) const {
+    EXPECT_EQ(facts.damage, std::nullopt);
+    EXPECT_EQ(facts.metadata.unknown, (std::vector<std::string>{"start"}));
+    EXPECT_THAT(facts.marks, Contains("recording started"));
+    EXPECT_EQ(facts.overlaps, 0u);
+    EXPECT_GT(facts.requests[static_cast<std::size_t>(Domain::obj)], 1000u);
+    EXPECT_GT(facts.unknown, 0u) << "blocks from before are freed";
+  }
+};
+
+// A machine may forbid debuggers, as many containers do.
+bool may_attach(const CommandResult& result) {
+  return result.err.find("the kernel does not let gdb into") == std::string::npos;
+}
+
+class RecordAttachTo : public RecordAttach, public testing::WithParamInterface<Interpreter> {};
+
+TEST_P(RecordAttachTo, RecordsForATimeAndLeavesAgain) {
+  Command running(service(GetParam().path, 3));
+  write_file("more", "");
+  ASSERT_TRUE(running.has_printed("made more\n"));
+  const CommandResult attached = run(attaching(running, {"--for", "0.3"}));
+  if (!may_attach(attached)) GTEST_SKIP() << attached.err;
+  ASSERT_EQ(attached.status, 0) << attached.err;
+  EXPECT_THAT(attached.err, HasSubstr("pymemlab: recorded "));
+  const TraceFacts facts = this->facts();
+  expect_late_trace(facts);
+  EXPECT_THAT(facts.sizes, about(2220000));
+  EXPECT_EQ(facts.by_thread.size(), 4u);
+  EXPECT_EQ(facts.metadata.python->version, GetParam().version);
+  EXPECT_EQ(facts.metadata.command, service(GetParam().path, 3));
+  EXPECT_EQ(facts.metadata.pid, running.id());
+  EXPECT_FALSE(facts.metadata.extra.contains("exit_status"));
+  const CommandResult valid = run({pymemlab(), "info", "--validate", trace()});
+  EXPECT_EQ(valid.status, 0) << valid.err;
+  expect_end(running);
+}
+
+TEST_P(RecordAttachTo, RecordsUntilTheProcessEnds) {
+  Command running(service(GetParam().path));
+  ASSERT_TRUE(running.has_printed("ready\n"));
+  Command attached(attaching(running, {"--sites"}));
+  if (!is_recording()) {
+    const CommandResult result = attached.result();
+    if (!may_attach(result)) GTEST_SKIP() << result.err;
+    FAIL() << result.err;
+  }
+  write_file("more", "");
+  ASSERT_TRUE(running.has_printed("made more\n"));
+  expect_end(running);
+  const CommandResult result = attached.result();
+  EXPECT_EQ(result.status, 0) << result.err;
+  expect_late_trace(facts());
+  EXPECT_THAT(facts().sizes, about(2220000));
+  EXPECT_THAT(run({pymemlab(), "info", "--top=5", trace()}).out,
+              HasSubstr("service.py:11 in work"));
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RecordAttachTo);
+INSTANTIATE_TEST_SUITE_P(Record, RecordAttachTo, testing::ValuesIn(interpreters_in_turn()),
+                         [](const auto& info) { return info.param.test_name(); });
+
+TEST_F(RecordAttach, EndsWhenItIsInterruptedAndTheProcessRunsOn) {
+  if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
+  Command running(service(interpreters().back().path));
+  ASSERT_TRUE(running.has_printed("ready\n"));
+  Command attached(attaching(running));
+  if (!is_recording()) {
+    const CommandResult result = attached.result();
+    if (!may_attach(result)) GTEST_SKIP() << result.err;
+    FAIL() << result.err;
+  }
+  ::kill(attached.id(), SIGINT);
+  const CommandResult result = attached.result();
+  EXPECT_EQ(result.status, 0) << result.err;
+  const TraceFacts facts = this->facts();
+  expect_late_trace(facts);
+  EXPECT_EQ(facts.marks.back(), "recording paused");
+  expect_end(running);
+}
+
+// Whatever stands in front of pymalloc already.
+TEST_F(RecordAttach, EntersEveryConfiguration) {
+  if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
+  using Variables = std::vector<std::pair<std::string, std::string>>;
+  for (const Variables& environment :
+       {Variables{{"PYTHONMALLOC", "malloc"}}, Variables{{"PYTHONMALLOC", "pymalloc_debug"}},
+        Variables{{"PYTHONTRACEMALLOC", "1"}}, Variables{{"PYTHONDEVMODE", "1"}}}) {
+    SCOPED_TRACE(environment[0].first + "=" + environment[0].second);
+    std::filesystem::remove(in_folder("stop"));
+    Command running(service(interpreters().back().path, 2), {.environment = environment});
+    ASSERT_TRUE(running.has_printed("ready\n"));
+    const CommandResult attached = run(attaching(running, {"--for", "0.1"}));
+    if (!may_attach(attached)) GTEST_SKIP() << attached.err;
+    ASSERT_EQ(attached.status, 0) << attached.err;
+    expect_late_trace(facts());
+    expect_end(running);
+  }
+}
+
+TEST_F(RecordAttach, RefusesWhatItCannotEnterAndChangesNothing) {
+  if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
+  const auto refused = [&](const std::string& pid, const CommandOptions& options = {}) {
+    const CommandResult result =
+        run({pymemlab(), "attach", pid, "--wait", "1", "-o", trace()}, options);
+    EXPECT_EQ(result.status, 2);
+    EXPECT_FALSE(std::filesystem::exists(trace()));
+    return result.err;
+  };
+  EXPECT_THAT(refused("2000000000"), HasSubstr("there is no process 2000000000"));
+  const std::string no_python = refused(std::to_string(::getpid()));
+  if (no_python.find("the kernel does not let gdb into") != std::string::npos)
+    GTEST_SKIP() << no_python;
+  EXPECT_THAT(no_python, HasSubstr("runs no CPython 3"));
+
+  const std::string python = interpreters().back().path;
+  Command idle({python, "-uc", "print('ready'); import time; time.sleep(3); print('done')"});
+  ASSERT_TRUE(idle.has_printed("ready\n"));
+  EXPECT_THAT(refused(std::to_string(idle.id())), HasSubstr("attach while it is at work"));
+  EXPECT_THAT(refused(std::to_string(idle.id()), {.environment = {{"PATH", "/nowhere"}}}),
+              HasSubstr("Debian's package gdb"));
+  EXPECT_EQ(idle.result().out, "ready\ndone\n");
+
+  write_file("script.py", "import os, time\nprint(os.getpid(), 'ready')\ntime.sleep(60)\n");
+  Command recording({pymemlab(), "record", "-o", in_folder("r.pmtrace"), "--", python, "-u",
+                     in_folder("script.py")});
+  ASSERT_TRUE(recording.has_printed("ready\n"));
+  EXPECT_THAT(refused(recording.out().substr(0, recording.out().find(' '))),
+              HasSubstr("has the agent already"));
+}
+
+}  // namespace
+}  // namespace pymemlab
