@@ -1,72 +1,85 @@
-// pymemlab attach PID: says what can be done about a process that runs already.
+// pymemlab attach PID: writes the trace of a Python that runs already.
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/input_error.h"
+#include "core/record/recorder.h"
+#include "tools/number_within.h"
+#include "tools/recording_options.h"
 #include "tools/subcommand.h"
 
 namespace pymemlab {
 namespace {
 
 struct AttachOptions {
-  std::uint32_t pid = 0;
+  int pid = 0;
+  unsigned wait_seconds = 60;
+  RecordingOptions recording;
 };
 
-struct Mappings {
-  bool readable = false;
-  bool agent = false;   // ours
-  bool python = false;  // an executable or a library of that name
-};
-
-Mappings mappings_of(std::uint32_t pid) {
-  std::ifstream maps(fmt::format("/proc/{}/maps", pid));
-  Mappings found;
-  for (std::string line; std::getline(maps, line);) {
-    found.readable = true;
-    const std::string name = line.substr(std::min(line.size(), line.rfind('/') + 1));
-    found.agent = found.agent || name.find("pymemlab-agent") != std::string::npos;
-    found.python =
-        found.python || name.rfind("python3", 0) == 0 || name.rfind("libpython3", 0) == 0;
+// A debugger may enter where the agent's way to its ring is barred, so that is asked first.
+void check_process(int pid) {
+  struct stat status = {};
+  if (::stat(fmt::format("/proc/{}", pid).c_str(), &status) != 0)
+    throw InputError("attach: there is no process {}", pid);
+  if (status.st_uid != ::geteuid()) {
+    throw InputError(
+        "attach: process {} is user {}'s; run this as that user, whose processes alone can reach "
+        "it",
+        pid, status.st_uid);
   }
-  return found;
+}
+
+std::vector<std::string> command_of(int pid) {
+  std::ifstream words(fmt::format("/proc/{}/cmdline", pid));
+  std::vector<std::string> command;
+  for (std::string word; std::getline(words, word, '\0');) command.push_back(word);
+  if (command.empty()) throw InputError("attach: process {} has no command: it has ended", pid);
+  return command;
 }
 
 int run_attach(const AttachOptions& options) {
-  if (!std::ifstream(fmt::format("/proc/{}/stat", options.pid)))
-    throw InputError("attach: there is no process {}", options.pid);
-  const Mappings found = mappings_of(options.pid);
-  if (!found.readable) {
-    throw InputError("attach: process {} is another user's, or ends; run this as its user",
-                     options.pid);
-  }
-  if (found.agent) {
-    throw InputError(
-        "attach: process {} has the agent already; send SIGUSR1 to its `pymemlab record` to start "
-        "recording, SIGUSR2 to stop",
-        options.pid);
-  }
-  if (!found.python) throw InputError("attach: process {} runs no CPython 3", options.pid);
-  throw InputError(
-      "attach: the agent cannot be loaded into process {} while it runs: CPython up to 3.13 takes "
-      "no code from outside, and neither 3.14's remote execution nor a debugger is used; start the "
-      "program with `pymemlab record --start-paused -- COMMAND` and send that pymemlab SIGUSR1 "
-      "when recording is to start",
-      options.pid);
+  check_process(options.pid);
+  const std::vector<std::string> command = command_of(options.pid);
+  const std::string& wanted = options.recording.output;
+  const std::string output = wanted.empty() ? name_of(command) + ".pmtrace" : wanted;
+  const RecordResult result = attach(options.recording.request(command, output), options.pid,
+                                     std::chrono::seconds(options.wait_seconds));
+  if (!result.hooked)
+    throw InputError("attach: process {} asked for no memory: nothing was recorded", options.pid);
+  const RecordedProcess& process = result.processes.front();
+  if (options.recording.site_depth != 0) report_missing_sites(process);
+  report_process(process);
+  return kDone;
 }
 
 }  // namespace
 
 std::function<int()> declare_attach(CLI::App& app) {
   const auto options = std::make_shared<AttachOptions>();
-  app.add_option("PID", options->pid, "the process")->required();
+  app.add_option("PID", options->pid, "The process, which must be this user's")->required();
+  app.add_option("-o,--output", options->recording.output,
+                 "The trace to write; default: the script's name with .pmtrace")
+      ->type_name("FILE");
+  app.add_option("--wait", options->wait_seconds,
+                 "How long the process may take to come to where it can be entered: to free an "
+                 "object, which a process that sleeps does not")
+      ->type_name("SECONDS")
+      ->check(number_within(1u, 86'400u, "1 to 86400"))
+      ->capture_default_str();
+  options->recording.declare(app);
   app.footer(
-      "No platform yet lets pymemlab do it; this says what to do instead. The exit status is 2.");
+      "Needs gdb, and a kernel that lets it in. Records until the process ends, the time --for has "
+      "passed, or this is interrupted; the process runs on.");
   return [options] { return run_attach(*options); };
 }
 

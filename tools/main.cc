@@ -21,7 +21,7 @@ namespace {
 constexpr std::array kSubcommands = {
     Subcommand{"advise", "Say which allocator setting suits a program, and where its memory goes",
                declare_advise, true},
-    Subcommand{"attach", "Say how to record a process that runs already", declare_attach},
+    Subcommand{"attach", "Record a process that runs already, with gdb's help", declare_attach},
     Subcommand{"check", "Find misused memory: wrong domains, double frees, leaks", declare_check},
     Subcommand{"compare", "Show the cells of results documents side by side", declare_compare},
     Subcommand{"convert", "Convert between trace formats", declare_convert},

@@ -112,11 +112,8 @@ Program Program::start(const std::vector<std::string>& command, const Variables&
   ::close(failure[1]);
   int error = id < 0 ? errno : 0;
   if (id > 0) {
-    g_told_to_stop = false;
     g_running = id;
-    for (const int signal : kSharedSignals) handle(signal, note_signal);
-    for (const int signal : kForwardedSignals) handle(signal, forward_signal);
-    for (const int signal : {SIGUSR1, SIGUSR2}) handle(signal, note_wish);
+    note_requests();
   }
   sigprocmask(SIG_SETMASK, &before, nullptr);
   Program program(id > 0 ? id : 0);
@@ -127,6 +124,13 @@ Program Program::start(const std::vector<std::string>& command, const Variables&
   ::close(failure[0]);
   if (error != 0) throw InputError("cannot run {}: {}", command[0], std::strerror(error));
   return program;
+}
+
+void Program::note_requests() noexcept {
+  g_told_to_stop = false;
+  for (const int signal : kSharedSignals) handle(signal, note_signal);
+  for (const int signal : kForwardedSignals) handle(signal, forward_signal);
+  for (const int signal : {SIGUSR1, SIGUSR2}) handle(signal, note_wish);
 }
 
 Program::~Program() {

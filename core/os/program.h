@@ -43,8 +43,11 @@ class Program {
   // one counts.
   enum class Wish : std::uint8_t { none, start, stop };
   [[nodiscard]] static Wish take_wish() noexcept;
-  // Whether a request to end came when the program had ended already.
+  // Whether a request to end came when the program had ended already, or there was none.
   [[nodiscard]] static bool told_to_stop() noexcept;
+  // The same for a process that has started no program: from here on it survives the signals above
+  // and notes what they ask. REQUIRES: no Program exists.
+  static void note_requests() noexcept;
 
  private:
   explicit Program(int id) noexcept : id_(id) {}

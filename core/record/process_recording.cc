@@ -65,7 +65,7 @@ ProcessRecording::ProcessRecording(const RecordRequest& request, std::string sta
       ring_(std::move(ring)),
       path_(std::move(path)),
       process_(static_cast<int>(ring_->header().owner)),
-      pauses_(paused),
+      pauses_(paused || request.runs_already),
       wants_pause_(paused) {
   ring_->set_paused(paused);
 }
@@ -261,6 +261,7 @@ void ProcessRecording::note_end(const std::optional<ExitStatus>& exit) {
 
 RecordedProcess ProcessRecording::finish(const std::optional<ExitStatus>& exit, bool replaced) {
   const ring::Header& header = ring_->header();
+  if (request_.runs_already && !process_.has_ended()) ring_->give_back();
   RecordedProcess process{.trace = path_,
                           .pid = process_.id(),
                           .parent = static_cast<int>(header.parent),

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "core/base/input_error.h"
+#include "core/os/debugger.h"
 #include "core/os/preload.h"
 #include "core/record/process_recording.h"
 #include "core/record/process_tree.h"
@@ -41,13 +42,46 @@ struct Recorded {
   RecordedProcess result;
 };
 
+// Whose processes are recorded.
+class Host {
+ public:
+  virtual ~Host() = default;
+  [[nodiscard]] virtual int id() const noexcept = 0;
+  // How it ended, or nothing while it runs, or if that is not known.
+  [[nodiscard]] virtual std::optional<ExitStatus> exit() = 0;
+  // Whether it has ended.
+  [[nodiscard]] virtual bool has_ended() = 0;
+};
+
+class Command : public Host {
+ public:
+  explicit Command(Program program) noexcept : program_(std::move(program)) {}
+  [[nodiscard]] int id() const noexcept override { return program_.id(); }
+  [[nodiscard]] std::optional<ExitStatus> exit() override { return program_.ended(); }
+  [[nodiscard]] bool has_ended() override { return program_.ended().has_value(); }
+
+ private:
+  Program program_;
+};
+
+class RunningProcess : public Host {
+ public:
+  explicit RunningProcess(int id) noexcept : watch_(id) {}
+  [[nodiscard]] int id() const noexcept override { return watch_.id(); }
+  [[nodiscard]] std::optional<ExitStatus> exit() override { return watch_.exit(); }
+  [[nodiscard]] bool has_ended() override { return watch_.has_ended(); }
+
+ private:
+  ProcessWatch watch_;
+};
+
 // All recordings of one command.
 class Recorder {
  public:
-  Recorder(const RecordRequest& request, RingTable& table, Program& program)
+  Recorder(const RecordRequest& request, RingTable& table, Host& host)
       : request_(request),
         table_(table),
-        program_(program),
+        host_(host),
         started_(utc_now()),
         schedule_(request.schedule, Schedule::Clock::now()) {}
 
@@ -60,11 +94,12 @@ class Recorder {
   void finish_ended();
   void finish(Recorded& recorded);
   [[nodiscard]] bool is_over();
+  [[nodiscard]] bool is_left();
   [[nodiscard]] std::optional<ExitStatus> exit_of(const Recorded& recorded);
 
   const RecordRequest& request_;
   RingTable& table_;
-  Program& program_;
+  Host& host_;
   std::string started_;
   Schedule schedule_;
   RecordedForks forks_;
@@ -79,11 +114,13 @@ void Recorder::run() {
     pause_or_go_on();
     const std::size_t known = all_.size();
     meet_processes();
-    if (over && all_.size() == known) break;
+    if (is_left() || (over && all_.size() == known)) break;
     finish_ended();
     std::this_thread::sleep_for(kNap);
   }
+  const bool runs_on = !host_.has_ended();
   for (const auto& recorded : all_) {
+    if (runs_on) recorded->recording->set_paused(true);
     recorded->recording->stop();
     finish(*recorded);
   }
@@ -130,23 +167,27 @@ void Recorder::finish(Recorded& recorded) {
 // Of the first process's single trace: the command's own end, whoever was recorded.
 std::optional<ExitStatus> Recorder::exit_of(const Recorded& recorded) {
   if (recorded.replaced) return std::nullopt;
-  if (!request_.all_processes || recorded.recording->pid() == program_.id())
-    return program_.ended();
+  if (!request_.all_processes || recorded.recording->pid() == host_.id()) return host_.exit();
   return recorded.recording->exit();
 }
 
 // When the command has ended and the recorded processes too, which may be descendants that outlive
 // it. Told to stop, we do not wait for such.
 bool Recorder::is_over() {
-  if (!program_.ended()) return false;
+  if (!host_.has_ended()) return false;
   if (Program::told_to_stop()) return true;
   return std::all_of(all_.begin(), all_.end(),
                      [](const auto& recorded) { return recorded->recording->has_run(); });
 }
 
+// A process that is not ours runs on when we have what we wanted.
+bool Recorder::is_left() {
+  return request_.runs_already && (Program::told_to_stop() || schedule_.has_run_out());
+}
+
 RecordResult Recorder::result() {
   RecordResult result;
-  result.program = *program_.ended();
+  result.program = host_.exit().value_or(ExitStatus{});
   result.hooked = !all_.empty();
   result.not_recorded = table_.turned_away();
   for (const auto& recorded : all_) {
@@ -201,6 +242,33 @@ void Output::discard() const {
   if (!existed_) std::filesystem::remove(path_, gone);
 }
 
+// Every CPython frees objects through it, with the GIL held, and not from inside an allocator.
+constexpr const char* kSafePlace = "PyObject_Free";
+
+// Puts the agent into the process, with rings from `table`.
+void enter(int pid, const Preload& preload, const RingTable& table, std::chrono::seconds patience) {
+  const int answer = call_with_debugger({.process = pid,
+                                         .library = preload.component(),
+                                         .function = ring::kAttachFunction,
+                                         .argument = table.path(),
+                                         .safe_at = kSafePlace,
+                                         .patience = patience});
+  switch (static_cast<ring::Attached>(answer)) {
+    case ring::Attached::yes: return;
+    case ring::Attached::no_python:
+      throw InputError("attach: process {} has no CPython that can be hooked", pid);
+    case ring::Attached::before:
+      throw InputError(
+          "attach: process {} is being recorded, or was until nobody read what it recorded; if "
+          "`pymemlab record` does it, send that SIGUSR1 to start, SIGUSR2 to stop",
+          pid);
+    case ring::Attached::no_table: break;
+  }
+  throw InputError(
+      "attach: process {} cannot open {}: it is another user's, or in another container", pid,
+      table.path());
+}
+
 }  // namespace
 
 RecordResult record(const RecordRequest& request) {
@@ -214,13 +282,13 @@ RecordResult record(const RecordRequest& request) {
                      .checkpoints = request.checkpoints,
                      .checkpoint_every = request.checkpoint_every,
                      .site_depth = request.site_depth});
-    Program program = Program::start(
+    Command command(Program::start(
         request.command,
         {{"LD_PRELOAD", preload.list()},
          {ring::kTableVariable, table.variable(preload.component())}},
-        request.output_to_stderr ? Program::Output::to_stderr : Program::Output::own);
+        request.output_to_stderr ? Program::Output::to_stderr : Program::Output::own));
     allow_many_files();
-    Recorder recorder(request, table, program);
+    Recorder recorder(request, table, command);
     recorder.run();
     result = recorder.result();
     if (request.all_processes && result.hooked) keep_tree(request, result);
@@ -230,6 +298,27 @@ RecordResult record(const RecordRequest& request) {
   }
   if (!result.hooked) output.discard();
   return result;
+}
+
+RecordResult attach(RecordRequest request, int pid, std::chrono::seconds patience) {
+  request.runs_already = true;
+  survive_file_size_limit();
+  const Preload preload("libpymemlab-agent.so");
+  const Output output(request);
+  try {
+    RunningProcess process(pid);
+    RingTable table({.paused = request.schedule.begins_paused(), .site_depth = request.site_depth});
+    Program::note_requests();
+    enter(pid, preload, table, patience);
+    Recorder recorder(request, table, process);
+    recorder.run();
+    RecordResult result = recorder.result();
+    if (!result.hooked) output.discard();
+    return result;
+  } catch (const InputError&) {
+    output.discard();
+    throw;
+  }
 }
 
 }  // namespace pymemlab

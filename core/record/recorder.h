@@ -1,8 +1,9 @@
 // Records one command: starts it with the agent inside, drains the rings of its processes until
-// they have ended, and writes the trace, or a folder with one of each process. docs/recording.md
-// says how the parts work together.
+// they have ended, and writes the trace, or a folder with one of each process. Or puts the agent
+// into a process that runs already. docs/recording.md says how the parts work together.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ struct RecordRequest {
   std::uint32_t checkpoint_every = 0;  // and at every Nth arena request; 0: at none
   std::uint32_t site_depth = 0;        // lines of Python that each block is recorded with
   bool output_to_stderr = false;       // what the program writes to standard output
+  bool runs_already = false;           // the command, as a process: attach() sets it
 };
 
 // Where the trace of a forked process goes on from.
@@ -65,5 +67,11 @@ struct RecordResult {
 // Throws InputError, before anything is started, when the trace cannot be written, the agent is
 // missing or the command cannot be run. Afterwards it always returns, with the program's end.
 [[nodiscard]] RecordResult record(const RecordRequest& request);
+
+// Records process `pid` until it ends, the time asked for has passed, or this process is told to
+// end; it runs on. `request.command` is its command. REQUIRES: not all_processes, no checkpoints.
+// Throws InputError, the process as it was, when the trace cannot be written or the agent cannot be
+// put into it, which takes a thread of it that frees a Python object within `patience`.
+[[nodiscard]] RecordResult attach(RecordRequest request, int pid, std::chrono::seconds patience);
 
 }  // namespace pymemlab

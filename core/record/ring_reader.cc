@@ -1,5 +1,6 @@
 #include "core/record/ring_reader.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +43,15 @@ std::uint64_t RingReader::end() const noexcept {
 }
 
 RingReader::~RingReader() { g_blocks_left += static_cast<int>(backlog_.size()); }
+
+void RingReader::start() noexcept {
+  position_ = header_->read.load();
+  file_ = MemoryFile::adopt(-1);
+}
+
+void RingReader::give_back() noexcept {
+  ::madvise(region_.data() + ring::kHeaderBytes, ring::kRingBytes, MADV_REMOVE);
+}
 
 std::span<const ring::Record> RingReader::committed() {
   if (is_committed(position_ + kCrowded)) copy_out();

@@ -23,7 +23,7 @@ class RingReader {
   // The agent opens it through /proc, as any process of the same user can.
   [[nodiscard]] int descriptor() const noexcept { return file_.descriptor(); }
   // Once the agent has it.
-  void close_descriptor() noexcept { file_ = MemoryFile::adopt(-1); }
+  void start() noexcept;
   // Whether requests need not be recorded for now. Threads: any.
   void set_paused(bool paused) noexcept { header_->paused.store(paused ? 1 : 0); }
   [[nodiscard]] const ring::Header& header() const noexcept { return *header_; }
@@ -37,6 +37,9 @@ class RingReader {
   [[nodiscard]] std::size_t backlog() const noexcept;
   // The first `count` of them have been read, and their room may be used again.
   void release(std::size_t count) noexcept;
+  // The records' memory, which the process would keep with its ring. What it writes there from now
+  // on is lost.
+  void give_back() noexcept;
   // Passes over positions that were taken and never committed. False if nothing is committed behind
   // them. REQUIRES: every writer is dead.
   [[nodiscard]] bool skip_hole() noexcept;

@@ -33,8 +33,12 @@ RingTable::RingTable(const RingTableOptions& options)
   for (std::size_t seat = 0; seat < (options.follow_tree ? ring::kSeats : 1); ++seat) offer(seat);
 }
 
+std::string RingTable::path() const {
+  return fmt::format("/proc/{}/fd/{}", getpid(), file_.descriptor());
+}
+
 std::string RingTable::variable(const std::string& component) const {
-  return fmt::format("/proc/{}/fd/{}:{}", getpid(), file_.descriptor(), component);
+  return fmt::format("{}:{}", path(), component);
 }
 
 void RingTable::offer(std::size_t seat) {
@@ -77,7 +81,7 @@ std::vector<std::unique_ptr<RingReader>> RingTable::taken() {
     if (!hooked && !gone) continue;
     seat.owner.store(ring::Seat::kClosed);
     if (hooked) {
-      rings_[i]->close_descriptor();
+      rings_[i]->start();
       taken.push_back(std::move(rings_[i]));
     } else {
       rings_[i].reset();

@@ -28,6 +28,8 @@ class RingTable {
   // Throws InputError.
   explicit RingTable(const RingTableOptions& options);
 
+  // Where any process of the same user can open it.
+  [[nodiscard]] std::string path() const;
   // The value of ring::kTableVariable for an agent that is `component` in LD_PRELOAD.
   [[nodiscard]] std::string variable(const std::string& component) const;
 

@@ -16,7 +16,8 @@ bool Schedule::changes(Clock::time_point now) {
   const bool before = paused_;
   const Program::Wish wish = Program::take_wish();
   if (wish == Program::Wish::start || (start_at_ && now >= *start_at_)) start(now);
-  if (wish == Program::Wish::stop || (stop_at_ && now >= *stop_at_)) stop();
+  has_run_out_ |= stop_at_ && now >= *stop_at_;
+  if (wish == Program::Wish::stop || has_run_out_) stop();
   return paused_ != before;
 }
 

@@ -23,6 +23,8 @@ class Schedule {
   // Whether paused() is another than before. SIGUSR1 to this process starts recording and SIGUSR2
   // stops it, as often as they come; from then on no time that was requested for it counts.
   [[nodiscard]] bool changes(Clock::time_point now);
+  // Whether the time that was requested for it has passed.
+  [[nodiscard]] bool has_run_out() const noexcept { return has_run_out_; }
 
  private:
   void start(Clock::time_point now);
@@ -32,6 +34,7 @@ class Schedule {
   std::optional<std::chrono::nanoseconds> stop_after_;
   std::optional<Clock::time_point> start_at_;
   std::optional<Clock::time_point> stop_at_;
+  bool has_run_out_ = false;
 };
 
 }  // namespace pymemlab

@@ -128,6 +128,46 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RecordAttachTo);
 INSTANTIATE_TEST_SUITE_P(Record, RecordAttachTo, testing::ValuesIn(interpreters_in_turn()),
                          [](const auto& info) { return info.param.test_name(); });
 
+class RecordAttachToSeveral : public RecordAttachTo {};
+
+// Each with a GIL and an allocator of its own, and made before the agent came.
+TEST_P(RecordAttachToSeveral, TellsIsolatedInterpretersApart) {
+  const std::string script = R"py(
+import os, sys, threading
+if sys.version_info >= (3, 13):
+    import _interpreters as i
+    made = [i.create('isolated'), i.create('isolated')]
+else:
+    import _xxsubinterpreters as i
+    made = [i.create(isolated=True), i.create(isolated=True)]
+work = """
+import os, time
+while not os.path.exists(%r):
+    kept = [str(n) * 3 for n in range(500)]
+    time.sleep(0.001)
+""" % os.path.join(os.path.dirname(os.path.abspath(__file__)), 'stop')
+threads = [threading.Thread(target=i.run_string, args=(one, work)) for one in made]
+for thread in threads: thread.start()
+print('ready')
+exec(work)
+for thread in threads: thread.join()
+print('done')
+)py";
+  Command running(service(GetParam().path, 0, script));
+  ASSERT_TRUE(running.has_printed("ready\n"));
+  const CommandResult attached = run(attaching(running, {"--for", "0.3"}));
+  if (!may_attach(attached)) GTEST_SKIP() << attached.err;
+  ASSERT_EQ(attached.status, 0) << attached.err;
+  expect_late_trace(facts());
+  EXPECT_EQ(facts().by_interpreter.size(), 3u);
+  expect_end(running);
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RecordAttachToSeveral);
+INSTANTIATE_TEST_SUITE_P(Record, RecordAttachToSeveral,
+                         testing::ValuesIn(interpreters_in_turn(has_several_allocators)),
+                         [](const auto& info) { return info.param.test_name(); });
+
 TEST_F(RecordAttach, EndsWhenItIsInterruptedAndTheProcessRunsOn) {
   if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
   Command running(service(interpreters().back().path));
@@ -144,6 +184,52 @@ TEST_F(RecordAttach, EndsWhenItIsInterruptedAndTheProcessRunsOn) {
   const TraceFacts facts = this->facts();
   expect_late_trace(facts);
   EXPECT_EQ(facts.marks.back(), "recording paused");
+  expect_end(running);
+}
+
+// Each trace stands for itself.
+TEST_F(RecordAttach, MayBeDoneAgain) {
+  if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
+  Command running(service(interpreters().back().path, 2));
+  ASSERT_TRUE(running.has_printed("ready\n"));
+  for (const char* sites : {"--sites", "--wait=60", "--sites=3", "--sites"}) {
+    SCOPED_TRACE(sites);
+    const CommandResult attached = run(attaching(running, {"--for=0.2", sites}));
+    if (!may_attach(attached)) GTEST_SKIP() << attached.err;
+    ASSERT_EQ(attached.status, 0) << attached.err;
+    expect_late_trace(facts());
+    EXPECT_EQ(facts().by_thread.size(), 3u);
+    const CommandResult sited = run({pymemlab(), "info", "--top=9", trace()});
+    EXPECT_THAT(sited.out + sited.err, std::string(sites) == "--wait=60"
+                                           ? HasSubstr("record with --sites")
+                                           : HasSubstr("service.py:8 in work"));
+  }
+  expect_end(running);
+}
+
+TEST_F(RecordAttach, TakesOverFromARecorderThatWasKilled) {
+  if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
+  // Does not fill a ring soon.
+  Command running(service(interpreters().back().path, 0, R"py(
+import os, time
+print('ready')
+while not os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'stop')):
+    kept = [str(n) for n in range(100)]
+    time.sleep(0.001)
+print('done')
+)py"));
+  ASSERT_TRUE(running.has_printed("ready\n"));
+  Command killed(attaching(running));
+  if (!is_recording()) {
+    const CommandResult result = killed.result();
+    if (!may_attach(result)) GTEST_SKIP() << result.err;
+    FAIL() << result.err;
+  }
+  ::kill(killed.id(), SIGKILL);
+  EXPECT_EQ(killed.result().status, 128 + SIGKILL);
+  const CommandResult attached = run(attaching(running, {"--for", "0.3"}));
+  ASSERT_EQ(attached.status, 0) << attached.err;
+  expect_late_trace(facts());
   expect_end(running);
 }
 
@@ -189,12 +275,12 @@ TEST_F(RecordAttach, RefusesWhatItCannotEnterAndChangesNothing) {
               HasSubstr("Debian's package gdb"));
   EXPECT_EQ(idle.result().out, "ready\ndone\n");
 
-  write_file("script.py", "import os, time\nprint(os.getpid(), 'ready')\ntime.sleep(60)\n");
+  write_file("script.py", "import os\nprint(os.getpid(), 'ready')\nwhile True: str(1000.5)\n");
   Command recording({pymemlab(), "record", "-o", in_folder("r.pmtrace"), "--", python, "-u",
                      in_folder("script.py")});
   ASSERT_TRUE(recording.has_printed("ready\n"));
   EXPECT_THAT(refused(recording.out().substr(0, recording.out().find(' '))),
-              HasSubstr("has the agent already"));
+              HasSubstr("is being recorded"));
 }
 
 }  // namespace

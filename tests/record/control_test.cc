@@ -212,28 +212,6 @@ TEST_F(RecordControlCommand, SaysThatNothingWasRecordedIfItWasNeverStarted) {
   EXPECT_EQ(facts().events, 0u);
 }
 
-// There is no way in; what to do instead is said.
-TEST_F(RecordControlCommand, SaysWhatToDoAboutAProcessThatRunsAlready) {
-  if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
-  const std::vector<std::string> waiting = {interpreters().back().path, "-uc",
-                                            "print('ready'); import time; time.sleep(60)"};
-  const auto attach = [](int pid) { return run({pymemlab(), "attach", std::to_string(pid)}); };
-  Command alone(waiting);
-  ASSERT_TRUE(alone.has_printed("ready\n"));
-  EXPECT_EQ(attach(alone.id()).status, 2);
-  EXPECT_THAT(attach(alone.id()).err, HasSubstr("pymemlab record --start-paused"));
-
-  write_file("script.py", "import os, time\nprint(os.getpid(), 'ready')\ntime.sleep(60)\n");
-  Command recording(recording_of({interpreters().back().path, "-u", in_folder("script.py")}));
-  ASSERT_TRUE(recording.has_printed("ready\n"));
-  const CommandResult recorded = attach(std::atoi(recording.out().c_str()));
-  EXPECT_EQ(recorded.status, 2);
-  EXPECT_THAT(recorded.err, HasSubstr("has the agent already; send SIGUSR1"));
-
-  EXPECT_THAT(attach(static_cast<int>(::getpid())).err, HasSubstr("runs no CPython 3"));
-  EXPECT_THAT(attach(2'000'000'000).err, HasSubstr("there is no process 2000000000"));
-}
-
 TEST_F(RecordControlCommand, RefusesTimesThatAreNone) {
   for (const char* time : {"-1", "soon", "1e300"}) {
     const CommandResult result =

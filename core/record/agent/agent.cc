@@ -1,7 +1,8 @@
 // The agent: loaded into every process of the recorded command by LD_PRELOAD. Where there is a
 // CPython it hooks the allocators before the interpreter starts; a process whose interpreter then
 // does start takes a ring, if there is one for it, and is recorded. Everywhere else it does nothing
-// and leaves the environment alone, so that shims and wrappers pass it on.
+// and leaves the environment alone, so that shims and wrappers pass it on. A debugger may also load
+// it into a process whose interpreter runs, and call kAttachFunction.
 //
 // It is a guest: it allocates nothing, throws nothing, prints nothing, starts no thread, keeps no
 // descriptor.
@@ -81,23 +82,56 @@ void in_child() noexcept {
   continue_in_child(follows_tree());
 }
 
-void attach() noexcept {
+void attach(Arrival arrival) noexcept {
   pthread_atfork(before_fork, nullptr, in_child);
   record_from_first_event(claim);
-  install_hooks(g_api);
+  install_hooks(g_api, arrival);
 }
 
 __attribute__((constructor)) void load(int argument_count, char** arguments) noexcept {
   g_has_arrived = arrive(argument_count, arguments);
   if (!g_has_arrived) return;
   find_started_programs();
-  if (find_linked_python(g_api)) attach();
+  if (find_linked_python(g_api)) attach(Arrival::early);
 }
 
 }  // namespace
 
 void attach_late() noexcept {
-  if (g_has_arrived && find_loaded_python(g_api)) attach();
+  if (g_has_arrived && find_loaded_python(g_api)) attach(Arrival::early);
+}
+
+// Another collector takes over from one that has gone.
+ring::Attached take_over(const char* table_path) noexcept {
+  if (g_ring == nullptr || is_alive(g_ring->collector)) return ring::Attached::before;
+  if (!arrive_late(table_path) || open_table() == nullptr) return ring::Attached::no_table;
+  ring::Header* const fresh = take_ring();
+  if (fresh == nullptr) return ring::Attached::no_table;
+  tell_facts(*fresh);
+  const unsigned depth = table()->site_depth;
+  fresh->tells_sites = depth != 0 && arm_sites(g_api, depth) ? 1 : 0;
+  if (!continue_in(fresh)) {
+    leave_ring(fresh);
+    return ring::Attached::before;
+  }
+  if (g_ring->tells_sites != 0) forget_sites();
+  tell_sites(g_ring->tells_sites != 0 ? current_site : nullptr);
+  g_ring->state.store(ring::State::hooked);
+  return ring::Attached::yes;
+}
+
+ring::Attached attach_running(const char* table_path) noexcept {
+  if (are_hooks_installed()) return take_over(table_path);
+  if (!find_linked_python(g_api) && !find_loaded_python(g_api)) return ring::Attached::no_python;
+  if (!arrive_late(table_path) || open_table() == nullptr) return ring::Attached::no_table;
+  attach(Arrival::running);
+  return ring::Attached::yes;
 }
 
 }  // namespace pymemlab::agent
+
+// ring::kAttachFunction.
+extern "C" __attribute__((visibility("default"))) int pymemlab_attach(
+    const char* table_path) noexcept {
+  return static_cast<int>(pymemlab::agent::attach_running(table_path));
+}

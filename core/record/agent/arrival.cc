@@ -1,8 +1,6 @@
 #include "core/record/agent/arrival.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -57,7 +55,7 @@ ring::Seat* wait_for_seat(std::uint32_t id) noexcept {
   for (int tries = 0; tries < kTries; ++tries) {
     if (ring::Seat* seat = take_seat(id)) return seat;
     if (g_table->follows_tree == 0) return nullptr;
-    if (kill(static_cast<pid_t>(g_table->collector), 0) != 0 && errno == ESRCH) return nullptr;
+    if (!is_alive(g_table->collector)) return nullptr;
     syscall(SYS_nanosleep, &kPause, nullptr);
   }
   return nullptr;
@@ -91,6 +89,20 @@ bool arrive(int argument_count, char** arguments) noexcept {
   return true;
 }
 
+bool arrive_late(const char* table_path) noexcept {
+  if (std::strlen(table_path) >= sizeof g_path) return false;
+  if (g_table != nullptr) munmap(g_table, sizeof(ring::Table));
+  g_table = nullptr;
+  g_command_bytes = 0;
+  std::strcpy(g_path, table_path);
+  const int descriptor = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return true;
+  const ssize_t got = read(descriptor, g_command, sizeof g_command);
+  if (got > 0) g_command_bytes = static_cast<std::size_t>(got);
+  close(descriptor);
+  return true;
+}
+
 ring::Table* open_table() noexcept {
   if (g_table != nullptr) return g_table;
   auto* found = static_cast<ring::Table*>(map_shared(g_path, sizeof(ring::Table)));
@@ -99,8 +111,10 @@ ring::Table* open_table() noexcept {
     munmap(found, sizeof(ring::Table));
     return nullptr;
   }
-  remove_component("LD_PRELOAD", g_component);
-  remove_variable(ring::kTableVariable);
+  if (g_component != nullptr) {
+    remove_component("LD_PRELOAD", g_component);
+    remove_variable(ring::kTableVariable);
+  }
   g_passes_on = found->follows_tree != 0;
   return g_table = found;
 }

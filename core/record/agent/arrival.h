@@ -2,15 +2,27 @@
 // environment, the table that it names, and a ring from there.
 #pragma once
 
+#include <errno.h>
+#include <signal.h>
+
 #include <cstddef>
+#include <cstdint>
 
 #include "core/record/agent/ring.h"
 #include "core/record/agent/table.h"
 
 namespace pymemlab::agent {
 
+[[nodiscard]] inline bool is_alive(std::uint32_t process) noexcept {
+  return kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH;
+}
+
 // Notes the environment and the arguments. False if nothing is to be recorded in this process.
 [[nodiscard]] bool arrive(int argument_count, char** arguments) noexcept;
+
+// The same for a process that runs already; another table than before, if there was one. False if
+// the path is too long.
+[[nodiscard]] bool arrive_late(const char* table_path) noexcept;
 
 // The table, once it has been opened; null before, and if it cannot be. Opening it takes our
 // entries out of the environment: the process has a Python and is not to see them.

@@ -14,12 +14,14 @@ using ring::Kind;
 // What is called from within a hook. A set is never changed or left once it is installed: the
 // interpreter may have saved it and may put it back. If two sets come to stand in one chain, the
 // inner one's events are nested.
+using Records = std::array<AllocatorRecord, kDomains>;
 struct Installed {
-  std::array<AllocatorRecord, kDomains> inner;
+  Records inner;
 };
 constexpr unsigned kMostInstallations = 4;
 std::array<Installed, kMostInstallations> g_installed;
 unsigned g_installations;
+Arrival g_arrival;
 
 PythonApi g_api;
 ArenaRecord g_arena;
@@ -81,10 +83,25 @@ inline void emit_sized(Kind kind, unsigned domain, std::uint64_t size,
   emit_wide(head(kind, domain, 0), address, size);
 }
 
-template <unsigned kDomain>
+// What a hook calls. One that is put into a running process leaves the context as it was and does
+// not look at it: another thread may have read the record's context before, and its function after.
+template <unsigned kDomain, Arrival kArrival>
+const AllocatorRecord& inner_of(void* ctx) noexcept {
+  if constexpr (kArrival == Arrival::running) return g_installed[0].inner[kDomain];
+  return *static_cast<const AllocatorRecord*>(ctx);
+}
+
+// The record of a Hook or a Standby.
+template <typename Functions, Arrival kArrival>
+AllocatorRecord record_of(AllocatorRecord* inner) noexcept {
+  void* const ctx = kArrival == Arrival::running ? inner->ctx : inner;
+  return {ctx, Functions::malloc, Functions::calloc, Functions::realloc, Functions::free};
+}
+
+template <unsigned kDomain, Arrival kArrival>
 struct Hook {
   static void* malloc(void* ctx, std::size_t size) {
-    const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
+    const AllocatorRecord& inner = inner_of<kDomain, kArrival>(ctx);
     void* block = nullptr;
     {
       const Inside inside;
@@ -95,7 +112,7 @@ struct Hook {
   }
 
   static void* calloc(void* ctx, std::size_t count, std::size_t size) {
-    const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
+    const AllocatorRecord& inner = inner_of<kDomain, kArrival>(ctx);
     void* block = nullptr;
     {
       const Inside inside;
@@ -110,7 +127,7 @@ struct Hook {
   }
 
   static void* realloc(void* ctx, void* block, std::size_t size) {
-    const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
+    const AllocatorRecord& inner = inner_of<kDomain, kArrival>(ctx);
     if (block != nullptr) emit_sized(Kind::realloc_begin, kDomain, size, block);
     void* moved = nullptr;
     {
@@ -126,14 +143,10 @@ struct Hook {
   }
 
   static void free(void* ctx, void* block) {
-    const auto& inner = *static_cast<const AllocatorRecord*>(ctx);
+    const AllocatorRecord& inner = inner_of<kDomain, kArrival>(ctx);
     emit(head(Kind::free, kDomain, 0), block);
     const Inside inside;
     inner.free(inner.ctx, block);
-  }
-
-  static AllocatorRecord record(AllocatorRecord* inner) noexcept {
-    return {inner, malloc, calloc, realloc, free};
   }
 };
 
@@ -143,14 +156,16 @@ void leave_standby() noexcept;
 // tells nobody. The end of a pause shows in mem and obj, whose callers hold the GIL; raw follows
 // them, so that no request is recorded as the program's own that an unrecorded one has made. If it
 // could not be replaced, as somebody stands in front, it does as the hook would.
-template <unsigned kDomain>
+template <unsigned kDomain, Arrival kArrival>
 struct Standby {
+  using Awake = Hook<kDomain, kArrival>;
+
   static bool passes() noexcept {
     if (kDomain == kRaw) return g_stands_by.load(std::memory_order_relaxed);
     return g_paused->load(std::memory_order_relaxed) != 0;
   }
   static const AllocatorRecord& inner(void* ctx) noexcept {
-    return *static_cast<const AllocatorRecord*>(ctx);
+    return inner_of<kDomain, kArrival>(ctx);
   }
   // Out of line, so that passing on takes seven instructions.
   template <auto kHook, typename... Arguments>
@@ -160,24 +175,20 @@ struct Standby {
   }
 
   static void* malloc(void* ctx, std::size_t size) {
-    if (!passes()) return go_on<Hook<kDomain>::malloc>(ctx, size);
+    if (!passes()) return go_on<Awake::malloc>(ctx, size);
     return inner(ctx).malloc(inner(ctx).ctx, size);
   }
   static void* calloc(void* ctx, std::size_t count, std::size_t size) {
-    if (!passes()) return go_on<Hook<kDomain>::calloc>(ctx, count, size);
+    if (!passes()) return go_on<Awake::calloc>(ctx, count, size);
     return inner(ctx).calloc(inner(ctx).ctx, count, size);
   }
   static void* realloc(void* ctx, void* block, std::size_t size) {
-    if (!passes()) return go_on<Hook<kDomain>::realloc>(ctx, block, size);
+    if (!passes()) return go_on<Awake::realloc>(ctx, block, size);
     return inner(ctx).realloc(inner(ctx).ctx, block, size);
   }
   static void free(void* ctx, void* block) {
-    if (!passes()) return go_on<Hook<kDomain>::free>(ctx, block);
+    if (!passes()) return go_on<Awake::free>(ctx, block);
     inner(ctx).free(inner(ctx).ctx, block);
-  }
-
-  static AllocatorRecord record(AllocatorRecord* inner) noexcept {
-    return {inner, malloc, calloc, realloc, free};
   }
 };
 
@@ -203,28 +214,42 @@ void arena_free(void* ctx, void* arena, std::size_t size) {
   g_arena.free(ctx, arena, size);
 }
 
+template <template <unsigned, Arrival> typename Functions, Arrival kArrival>
+Records records_of(Records& inner) noexcept {
+  return {record_of<Functions<kRaw, kArrival>, kArrival>(&inner[kRaw]),
+          record_of<Functions<kMem, kArrival>, kArrival>(&inner[kMem]),
+          record_of<Functions<kObj, kArrival>, kArrival>(&inner[kObj])};
+}
+
+template <template <unsigned, Arrival> typename Functions>
+Records records_of(Records& inner) noexcept {
+  return g_arrival == Arrival::running ? records_of<Functions, Arrival::running>(inner)
+                                       : records_of<Functions, Arrival::early>(inner);
+}
+
 void install_all_domains() noexcept {
-  std::array<AllocatorRecord, kDomains>& inner = g_installed[g_installations].inner;
-  std::array<AllocatorRecord, kDomains> ours = {Hook<kRaw>::record(&inner[kRaw]),
-                                                Hook<kMem>::record(&inner[kMem]),
-                                                Hook<kObj>::record(&inner[kObj])};
-  for (int domain = 0; domain < kDomains; ++domain) {
+  Records& inner = g_installed[g_installations].inner;
+  for (int domain = 0; domain < kDomains; ++domain)
     g_api.get_allocator(domain, &inner[static_cast<std::size_t>(domain)]);
+  Records ours = records_of<Hook>(inner);
+  for (int domain = 0; domain < kDomains; ++domain)
     g_api.set_allocator(domain, &ours[static_cast<std::size_t>(domain)]);
-  }
   ++g_installations;
 }
 
 bool is_ours(int domain) noexcept {
   AllocatorRecord current = {};
   g_api.get_allocator(domain, &current);
-  const Installed& latest = g_installed[g_installations - 1];
-  return current.ctx == &latest.inner[static_cast<std::size_t>(domain)];
+  const auto at = static_cast<std::size_t>(domain);
+  Records& inner = g_installed[g_installations - 1].inner;
+  if (g_arrival == Arrival::early) return current.ctx == &inner[at];
+  return current.malloc == records_of<Hook>(inner)[at].malloc ||
+         current.malloc == records_of<Standby>(inner)[at].malloc;
 }
 
 // Of `ours` those take the place of what is there for which that is ours too. A thread that reads
 // raw's record meanwhile finds one function or the other, each with its context.
-void replace_ours(std::array<AllocatorRecord, kDomains> ours) noexcept {
+void replace_ours(Records ours) noexcept {
   for (int domain = 0; domain < kDomains; ++domain) {
     if (is_ours(domain)) g_api.set_allocator(domain, &ours[static_cast<std::size_t>(domain)]);
   }
@@ -232,23 +257,37 @@ void replace_ours(std::array<AllocatorRecord, kDomains> ours) noexcept {
 
 void enter_standby() noexcept {
   if (g_stands_by.exchange(true)) return;
-  auto& inner = g_installed[g_installations - 1].inner;
-  replace_ours({Standby<kRaw>::record(&inner[kRaw]), Standby<kMem>::record(&inner[kMem]),
-                Standby<kObj>::record(&inner[kObj])});
+  replace_ours(records_of<Standby>(g_installed[g_installations - 1].inner));
 }
 
 void leave_standby() noexcept {
   emit(static_cast<std::uint64_t>(Kind::resume), nullptr);
   g_stands_by.store(false);
-  auto& inner = g_installed[g_installations - 1].inner;
-  replace_ours({Hook<kRaw>::record(&inner[kRaw]), Hook<kMem>::record(&inner[kMem]),
-                Hook<kObj>::record(&inner[kObj])});
+  replace_ours(records_of<Hook>(g_installed[g_installations - 1].inner));
+}
+
+// Those that were there before the agent.
+void meet_interpreters() noexcept {
+  if (!g_api.tells_interpreters()) return;
+  void* const newest = g_api.newest_interpreter();
+  if (g_api.interpreter_id(newest) == 0) {
+    g_first_interpreter = newest;
+    return;
+  }
+  g_first_interpreter = &g_first_interpreter;  // some other than any that comes to be the newest
+  g_has_several.store(true);
+  ask_at_every_event(identify_interpreter);
 }
 
 }  // namespace
 
-void install_hooks(const PythonApi& api) noexcept {
+void install_hooks(const PythonApi& api, Arrival arrival) noexcept {
   g_api = api;
+  g_arrival = arrival;
+  if (arrival == Arrival::running) {
+    g_settled.store(true);
+    meet_interpreters();
+  }
   install_all_domains();
   g_api.get_arena_allocator(&g_arena);
   ArenaRecord ours = {g_arena.ctx, arena_alloc, arena_free};

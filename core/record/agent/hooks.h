@@ -9,8 +9,12 @@
 
 namespace pymemlab::agent {
 
+// When the agent comes: before the interpreter starts, or into one that runs, whose threads may be
+// about to make raw requests.
+enum class Arrival : std::uint8_t { early, running };
+
 // Hooks the three domains and the arenas.
-void install_hooks(const PythonApi& api) noexcept;
+void install_hooks(const PythonApi& api, Arrival arrival) noexcept;
 [[nodiscard]] bool are_hooks_installed() noexcept;
 
 // Hooks again if mem and obj are somebody else's and no request to them has been seen yet: the

@@ -119,7 +119,8 @@ struct Header {
   char pythonmalloc[256];  // the environment variable
   char command[2048];      // the arguments, each ended by a zero; what does not fit is cut off
 
-  alignas(64) std::atomic<std::uint64_t> read;      // the collector's position
+  // The collector's position; where the first record will be, when the agent says `hooked`.
+  alignas(64) std::atomic<std::uint64_t> read;
   alignas(64) std::atomic<std::uint64_t> reserved;  // the writers' position, once there are several
   std::atomic<std::uint64_t> stopped_at;
 };

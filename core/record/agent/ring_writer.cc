@@ -3,13 +3,15 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sched.h>
-#include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "core/record/agent/arrival.h"
 
 namespace pymemlab::agent {
 
@@ -41,6 +43,9 @@ std::atomic<std::uint32_t> g_forks;
 ForkOrigin g_origin;
 std::atomic<void (*)() noexcept> g_ask;
 std::uint32_t (*g_site_of)(bool holds_gil) noexcept;
+// In the high bits of what a thread told last: counts the collectors.
+std::atomic<std::uint32_t> g_site_epoch;
+constexpr std::uint32_t kSiteEpoch = 1u << 24;
 void (*g_at_pause)() noexcept;
 // The first position that the writers share: 0 while there is one writer, 1 while the cursor is
 // being taken from it.
@@ -92,10 +97,6 @@ void nap() noexcept {
   syscall(SYS_nanosleep, &pause, nullptr);
 }
 
-bool collector_lives() noexcept {
-  return kill(static_cast<pid_t>(g_header->collector), 0) == 0 || errno != ESRCH;
-}
-
 void switch_off(Thread& thread) noexcept {
   thread.mode = Mode::off;
   thread.limit.store(0);
@@ -120,7 +121,7 @@ std::uint64_t wait_for_room(std::uint64_t last) noexcept {
   const std::int64_t deadline = nanoseconds_now() + kPatienceNanoseconds;
   for (unsigned tries = 0; last >= limit; ++tries) {
     if (!is_recording() || nanoseconds_now() >= deadline) return 0;
-    if (tries % 64 == 63 && !collector_lives()) return 0;
+    if (tries % 64 == 63 && !is_alive(g_header->collector)) return 0;
     tries < 16 ? static_cast<void>(sched_yield()) : nap();
     limit = g_header->read.load(std::memory_order_acquire) + ring::kRingBytes;
   }
@@ -298,8 +299,9 @@ constexpr bool hands_out_block(std::uint64_t what) noexcept {
 void tell_site(std::uint64_t what) noexcept {
   if (!hands_out_block(what) || !is_recording()) return;
   const std::uint32_t site = g_site_of((what >> ring::kDomainShift & 3u) != 0);
-  if (site == t_thread.site) return;
-  t_thread.site = site;
+  const std::uint32_t told = site + g_site_epoch.load(std::memory_order_relaxed);
+  if (told == t_thread.site) return;
+  t_thread.site = told;
   const std::uint64_t position = take_slow(t_thread, advance(t_thread, 1), 1);
   if (position == 0) return;
   commit(position,
@@ -380,6 +382,22 @@ void ask_at_every_event(void (*ask)() noexcept) noexcept {
 }
 
 void tell_sites(std::uint32_t (*site_of)(bool holds_gil) noexcept) noexcept { g_site_of = site_of; }
+
+// Positions go on, in a lap with ones for its parity: the fresh ring holds zeroes.
+bool continue_in(ring::Header* fresh) noexcept {
+  if (!is_recording()) return false;
+  if (g_shared_from.load() <= 1) hand_over();
+  std::uint64_t first = lap_end(g_header->reserved.load());
+  if ((first & ring::kLapBit) == 0) first += ring::kRingBytes;
+  fresh->reserved.store(first);
+  fresh->read.store(first);
+  if (mremap(fresh, ring::kMappingBytes, ring::kMappingBytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+             g_header) == MAP_FAILED)
+    return false;
+  g_shared_limit.store(first + ring::kRingBytes);
+  g_site_epoch.fetch_add(kSiteEpoch);
+  return true;
+}
 
 void note_fork() noexcept {
   t_thread.fork = 0;

@@ -87,7 +87,14 @@ void at_pauses(void (*leave)() noexcept) noexcept;
 void ask_at_every_event(void (*ask)() noexcept) noexcept;
 // From here on `site_of` is called, from the thread that makes it, before each event that hands out
 // a block, and its answer is told where it is another than before. Gives the plain cursor up, too.
+// Null: no more.
 void tell_sites(std::uint32_t (*site_of)(bool holds_gil) noexcept) noexcept;
+
+// A ring from another collector, its facts told, takes the present one's place in memory; every
+// thread starts anew with its site. False, with nothing changed, if recording has ended for good.
+// REQUIRES: the present collector has gone. A request that is just being recorded in another thread
+// may be lost.
+[[nodiscard]] bool continue_in(ring::Header* fresh) noexcept;
 
 // Before the thread forks: says so in the stream.
 void note_fork() noexcept;

@@ -224,7 +224,8 @@ const Layout* layout_of(const PythonApi& api) noexcept {
 }  // namespace
 
 bool arm_sites(const PythonApi& api, unsigned depth) noexcept {
-  if (g_nodes != nullptr) return true;  // a forked child
+  g_depth = std::min(depth, ring::kMostSiteDepth);
+  if (g_nodes != nullptr) return true;  // a forked child, or another collector
   const Layout* layout = layout_of(api);
   if (layout == nullptr || api.debug_counter != nullptr || api.current_thread == nullptr ||
       api.line_of == nullptr || api.own_thread == nullptr)
@@ -234,7 +235,6 @@ bool arm_sites(const PythonApi& api, unsigned depth) noexcept {
   if (nodes == MAP_FAILED) return false;
   g_layout = layout;
   g_api = api;
-  g_depth = std::min(depth, ring::kMostSiteDepth);
   g_nodes = static_cast<Node*>(nodes);
   return true;
 }
@@ -259,6 +259,12 @@ std::uint32_t current_site(bool holds_gil) noexcept {
     site = number_of(node);
   }
   return site;
+}
+
+void forget_sites() noexcept {
+  const Locked locked;
+  madvise(g_nodes, kNodes * sizeof(Node), MADV_DONTNEED);
+  g_sites = 0;
 }
 
 void forget_site_threads() noexcept { g_locked.store(false); }

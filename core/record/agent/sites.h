@@ -16,6 +16,8 @@ namespace pymemlab::agent {
 // The number of the site that the thread is at; 0 if no Python function runs in it. A site that is
 // new is told in the stream first. `holds_gil` says whether the caller must hold the GIL.
 [[nodiscard]] std::uint32_t current_site(bool holds_gil) noexcept;
+// The collector is another, which knows of no site yet.
+void forget_sites() noexcept;
 // In a forked child: other threads, whatever they held, are gone.
 void forget_site_threads() noexcept;
 

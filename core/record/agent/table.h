@@ -49,4 +49,15 @@ inline constexpr unsigned kMostSiteDepth = 64;
 inline constexpr char kTableVariable[] = "PYMEMLAB_RING";
 inline constexpr std::size_t kMostVariableBytes = 2048;
 
+// A process that runs already is told the table's path by a debugger, which loads the agent and
+// calls this function in a thread that holds the GIL and is inside no allocator. It returns an
+// Attached.
+inline constexpr char kAttachFunction[] = "pymemlab_attach";
+enum class Attached : int {
+  yes = 0,
+  no_python = 1,  // none that the agent can hook
+  no_table = 2,   // none of this version, or not to be opened
+  before = 3,     // another collector has the agent, or its recording ended for good
+};
+
 }  // namespace pymemlab::ring
