@@ -61,7 +61,8 @@ TraceReader::Impl::Impl(File file, const TraceReaderOptions& options)
 
 bool TraceReader::Impl::next(EventBatch& batch) {
   if (decoding_.valid()) decoding_.get();
-  if (next_.metadata) seen.metadata = std::move(*next_.metadata);
+  if (std::optional<TraceMetadata> more = std::exchange(next_.metadata, std::nullopt))
+    seen.metadata = *std::move(more);
   if (!has_next_) {
     damage = decoder_.damage();
     return false;

@@ -29,6 +29,7 @@ ReadBack read_once(const std::string& path, const TraceReaderOptions& options) {
                                         batch.first + batch.events.size(), reader.marks().size(),
                                         reader.sites().size(), reader.slots(), reader.digest()));
   }
+  EXPECT_FALSE(reader.next(batch)) << "the end stays the end";
   back.marks = reader.marks();
   back.sites = reader.sites();
   back.damage = reader.damage();
