@@ -55,7 +55,9 @@ int run_attach(const AttachOptions& options) {
   const RecordResult result = attach(options.recording.request(command, output), options.pid,
                                      std::chrono::seconds(options.wait_seconds));
   if (!result.hooked)
-    throw InputError("attach: process {} asked for no memory: nothing was recorded", options.pid);
+    throw InputError(
+        "attach: nothing was recorded: process {} asked for no memory, or had none for its ring",
+        options.pid);
   const RecordedProcess& process = result.processes.front();
   if (options.recording.site_depth != 0) report_missing_sites(process);
   report_process(process);

@@ -86,6 +86,7 @@ void ProcessRecording::run() {
   for (;;) {
     const bool ended = stopped_.load() || process_.has_ended();
     pause_or_go_on();
+    has_begun_.store(true);
     if (drain() != 0) {
       nap = kShortestNap;
     } else if (ended) {

@@ -35,6 +35,8 @@ class ProcessRecording {
   void stop() noexcept { stopped_.store(true); }
   // Whether what the process requests is to be recorded. Threads: any.
   void set_paused(bool paused) noexcept { wants_pause_.store(paused); }
+  // Whether it records by now, or does not, as was wanted at the start. Threads: any.
+  [[nodiscard]] bool has_begun() const noexcept { return has_begun_.load(); }
   [[nodiscard]] bool has_run() const noexcept { return has_run_.load(); }
   // Its ring is full and nobody reads, so that recording ended. Threads: any.
   [[nodiscard]] bool is_cut() const noexcept {
@@ -89,6 +91,7 @@ class ProcessRecording {
   bool takes_values_ = false;  // in a pause: of an event before it, or of a site
   std::atomic<bool> wants_pause_;
   std::atomic<bool> stopped_ = false;
+  std::atomic<bool> has_begun_ = false;
   std::atomic<bool> has_run_ = false;
 };
 

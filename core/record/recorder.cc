@@ -126,8 +126,15 @@ void Recorder::run() {
   }
 }
 
+// The times asked for count from the command's start, or, of a process that ran before, from that
+// of its recording.
 void Recorder::pause_or_go_on() {
-  if (!schedule_.changes(Schedule::Clock::now())) return;
+  const Schedule::Clock::time_point now = Schedule::Clock::now();
+  if (request_.runs_already && (all_.empty() || !all_.front()->recording->has_begun())) {
+    schedule_ = Schedule(request_.schedule, now);
+    return;
+  }
+  if (!schedule_.changes(now)) return;
   table_.set_paused(schedule_.paused());
   for (const auto& recorded : all_) recorded->recording->set_paused(schedule_.paused());
 }
@@ -180,9 +187,10 @@ bool Recorder::is_over() {
                      [](const auto& recorded) { return recorded->recording->has_run(); });
 }
 
-// A process that is not ours runs on when we have what we wanted.
+// A process that is not ours runs on when we have what we wanted, or it could not take its ring.
 bool Recorder::is_left() {
-  return request_.runs_already && (Program::told_to_stop() || schedule_.has_run_out());
+  return request_.runs_already &&
+         (Program::told_to_stop() || schedule_.has_run_out() || table_.turned_away() != 0);
 }
 
 RecordResult Recorder::result() {
