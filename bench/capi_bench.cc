@@ -39,7 +39,7 @@ void malloc_free(benchmark::State& state, const char* configuration, PyMemAlloca
                  std::size_t size) {
   const Warm warm(configuration, domain, size);
   for (auto _ : state) {
-    void* block = pymemlab::pymem::domain_malloc(domain, size);
+    void* const block = pymemlab::pymem::domain_malloc(domain, size);
     benchmark::DoNotOptimize(block);
     pymemlab::pymem::domain_free(domain, block);
   }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/pymem/memory.h"
 
@@ -38,11 +39,13 @@ class Warm {
   void* others_[2];
 };
 
+// DoNotOptimize gets constants here: of a variable g++ confuses, under AddressSanitizer, the
+// register and the memory that it offers.
 void malloc_free(benchmark::State& state, const Configuration& configuration, std::size_t size) {
   const Warm warm(configuration, size);
   const AllocatorRecord& api = warm.record();
   for (auto _ : state) {
-    void* block = api.malloc(api.context, size);
+    void* const block = api.malloc(api.context, size);
     benchmark::DoNotOptimize(block);
     api.free(api.context, block);
   }
@@ -53,7 +56,7 @@ void calloc_free(benchmark::State& state, const Configuration& configuration, st
   const Warm warm(configuration, size);
   const AllocatorRecord& api = warm.record();
   for (auto _ : state) {
-    void* block = api.calloc(api.context, 1, size);
+    void* const block = api.calloc(api.context, 1, size);
     benchmark::DoNotOptimize(block);
     api.free(api.context, block);
   }
@@ -67,10 +70,10 @@ void realloc_both_ways(benchmark::State& state, const Configuration& configurati
   const AllocatorRecord& api = warm.record();
   void* block = api.malloc(api.context, size);
   for (auto _ : state) {
-    block = api.realloc(api.context, block, 2 * size);
-    benchmark::DoNotOptimize(block);
-    block = api.realloc(api.context, block, size);
-    benchmark::DoNotOptimize(block);
+    void* const larger = api.realloc(api.context, block, 2 * size);
+    benchmark::DoNotOptimize(larger);
+    block = api.realloc(api.context, larger, size);
+    benchmark::DoNotOptimize(std::as_const(block));
   }
   api.free(api.context, block);
   state.SetLabel("one other live block in both classes");
