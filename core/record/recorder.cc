@@ -267,8 +267,10 @@ void enter(int pid, const Preload& preload, const RingTable& table, std::chrono:
       throw InputError("attach: process {} has no CPython that can be hooked", pid);
     case ring::Attached::before:
       throw InputError(
-          "attach: process {} is being recorded, or was until nobody read what it recorded; if "
-          "`pymemlab record` does it, send that SIGUSR1 to start, SIGUSR2 to stop",
+          "attach: process {} is being recorded, or was until nobody read what it recorded, or was "
+          "forked by one that was; if `pymemlab record` does it, send that SIGUSR1 to start, "
+          "SIGUSR2 "
+          "to stop",
           pid);
     case ring::Attached::no_table: break;
   }

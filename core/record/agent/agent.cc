@@ -95,12 +95,6 @@ __attribute__((constructor)) void load(int argument_count, char** arguments) noe
   if (find_linked_python(g_api)) attach(Arrival::early);
 }
 
-}  // namespace
-
-void attach_late() noexcept {
-  if (g_has_arrived && find_loaded_python(g_api)) attach(Arrival::early);
-}
-
 // Another collector takes over from one that has gone.
 ring::Attached take_over(const char* table_path) noexcept {
   if (g_ring == nullptr || is_alive(g_ring->collector)) return ring::Attached::before;
@@ -126,6 +120,12 @@ ring::Attached attach_running(const char* table_path) noexcept {
   if (!arrive_late(table_path) || open_table() == nullptr) return ring::Attached::no_table;
   attach(Arrival::running);
   return ring::Attached::yes;
+}
+
+}  // namespace
+
+void attach_late() noexcept {
+  if (g_has_arrived && find_loaded_python(g_api)) attach(Arrival::early);
 }
 
 }  // namespace pymemlab::agent
