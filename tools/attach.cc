@@ -73,8 +73,8 @@ std::function<int()> declare_attach(CLI::App& app) {
                  "The trace to write; default: the script's name with .pmtrace")
       ->type_name("FILE");
   app.add_option("--wait", options->wait_seconds,
-                 "How long the process may take to come to where it can be entered: to free an "
-                 "object, which a process that sleeps does not")
+                 "How long the process may take to come to where it can be entered: to run Python, "
+                 "which one that waits for something does not")
       ->type_name("SECONDS")
       ->check(number_within(1u, 86'400u, "1 to 86400"))
       ->capture_default_str();

@@ -17,6 +17,7 @@
 
 #include "core/base/input_error.h"
 #include "core/os/process.h"
+#include "core/os/program.h"
 
 namespace pymemlab {
 namespace {
@@ -34,38 +35,44 @@ std::string quoted(const std::string& text) {
   return literal + "\"";
 }
 
-// The calls are made where the breakpoint is reached and nowhere else: a signal stops nothing. Of
-// the libraries only those are looked into that have the three functions.
+// The calls are made where the first breakpoint is reached and nowhere else: a signal stops
+// nothing, and another thread that came to a breakpoint would end a call. Of the libraries only
+// those are looked into that have the functions.
 std::string script_of(const DebuggerCall& call) {
-  return fmt::format(R"(set confirm off
+  std::string script =
+      fmt::format(R"(set confirm off
 set pagination off
 set breakpoint pending off
 set unwindonsignal on
 sharedlibrary libpython
 sharedlibrary lib(c|dl)[.-]
-tbreak {0}
-commands
-silent
-set $library = ((void*(*)(const char*, int))dlopen)({1}, 2)
+define enter_process
+delete
+set $library = ((void*(*)(const char*, int))dlopen)({0}, 2)
 if $library == 0
-printf "{4}not loaded\n"
+printf "{3}not loaded\n"
 else
-set $function = ((void*(*)(void*, const char*))dlsym)($library, {2})
-printf "{4}%d\n", ((int(*)(const char*))$function)({3})
+set $function = ((void*(*)(void*, const char*))dlsym)($library, {1})
+printf "{3}%d\n", ((int(*)(const char*))$function)({2})
 end
 end
-handle all nostop noprint pass
-printf "{4}attached\n"
+)",
+                  quoted(call.library), quoted(call.function), quoted(call.argument), kPrefix);
+  for (const std::string& function : call.safe_at)
+    script += fmt::format("tbreak {}\ncommands\nsilent\nenter_process\nend\n", function);
+  script += fmt::format(R"(handle all nostop noprint pass
+printf "{}attached\n"
 continue
 detach
 quit
 )",
-                     call.safe_at, quoted(call.library), quoted(call.function),
-                     quoted(call.argument), kPrefix);
+                        kPrefix);
+  return script;
 }
 
 // gdb at work, in a process group of its own: an interrupt from the terminal is not for it. It is
-// asked to end and never killed, which would leave its breakpoint in the process.
+// interrupted when it has taken too long, which ends its `continue`, so that the rest of the script
+// leaves the process in order. Anything stronger would leave breakpoints in it, which kill.
 class Debugger {
  public:
   Debugger(int process, const std::string& script);
@@ -136,8 +143,8 @@ std::string Debugger::run(std::chrono::steady_clock::time_point deadline) {
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    if (!asked_ && left.count() <= 0) {
-      ::kill(id_, SIGTERM);
+    if (!asked_ && (left.count() <= 0 || Program::told_to_stop())) {
+      ::kill(id_, SIGINT);
       asked_ = true;
     }
     pollfd waiting = {.fd = output_, .events = POLLIN, .revents = 0};
@@ -176,9 +183,11 @@ int call_with_debugger(const DebuggerCall& call) {
   if (answer == "attached") {
     if (!debugger.was_asked_to_end())
       throw InputError("attach: process {} ended before it could be recorded", call.process);
+    if (Program::told_to_stop())
+      throw InputError("attach: interrupted before process {} was entered", call.process);
     throw InputError(
         "attach: no thread of process {} came by {} within {} seconds; attach while it is at work",
-        call.process, call.safe_at, call.patience.count());
+        call.process, fmt::join(call.safe_at, ", "), call.patience.count());
   }
   if (answer.empty()) {
     if (said.find("Operation not permitted") != std::string::npos) {
@@ -187,9 +196,10 @@ int call_with_debugger(const DebuggerCall& call) {
           "kernel.yama.ptrace_scope or a container's missing CAP_SYS_PTRACE forbids it",
           call.process);
     }
-    if (said.find(fmt::format("Function \"{}\" not defined", call.safe_at)) != std::string::npos)
+    const std::string_view missing = line_after(said, "Function \"");
+    if (const std::size_t end = missing.find("\" not defined"); end != std::string_view::npos)
       throw InputError("attach: process {} has no {}: it runs no CPython 3", call.process,
-                       call.safe_at);
+                       missing.substr(0, end));
     throw InputError("attach: gdb could not enter process {}: {}", call.process, last_line(said));
   }
   return std::atoi(std::string(answer).c_str());

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace pymemlab {
 
@@ -11,7 +12,8 @@ struct DebuggerCall {
   std::string library;   // a path in that process
   std::string function;  // int (const char*), by its symbol in the library
   std::string argument;
-  std::string safe_at;              // a function at whose entry a thread may load libraries
+  // Functions, all of which it must have, at whose entry a thread may load libraries.
+  std::vector<std::string> safe_at;
   std::chrono::seconds patience{};  // for a thread to come there
 };
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -250,8 +251,10 @@ void Output::discard() const {
   if (!existed_) std::filesystem::remove(path_, gone);
 }
 
-// Every CPython frees objects through it, with the GIL held, and not from inside an allocator.
-constexpr const char* kSafePlace = "PyObject_Free";
+// Every CPython comes to one of them soon, whatever its compiler has inlined, unless it sleeps:
+// with the GIL held, which the last is about to release, and not from inside an allocator.
+constexpr std::array kSafePlaces = {"PyObject_Malloc", "PyObject_Free", "PyMem_Malloc",
+                                    "PyMem_Free",      "PyUnicode_New", "PyEval_SaveThread"};
 
 // Puts the agent into the process, with rings from `table`.
 void enter(int pid, const Preload& preload, const RingTable& table, std::chrono::seconds patience) {
@@ -259,7 +262,7 @@ void enter(int pid, const Preload& preload, const RingTable& table, std::chrono:
                                          .library = preload.component(),
                                          .function = ring::kAttachFunction,
                                          .argument = table.path(),
-                                         .safe_at = kSafePlace,
+                                         .safe_at = {kSafePlaces.begin(), kSafePlaces.end()},
                                          .patience = patience});
   switch (static_cast<ring::Attached>(answer)) {
     case ring::Attached::yes: return;

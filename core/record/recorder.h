@@ -71,7 +71,7 @@ struct RecordResult {
 // Records process `pid` until it ends, the time asked for has passed, or this process is told to
 // end; it runs on. `request.command` is its command. REQUIRES: not all_processes, no checkpoints.
 // Throws InputError, the process as it was, when the trace cannot be written or the agent cannot be
-// put into it, which takes a thread of it that frees a Python object within `patience`.
+// put into it, which takes a thread of it that runs Python within `patience`.
 [[nodiscard]] RecordResult attach(RecordRequest request, int pid, std::chrono::seconds patience);
 
 }  // namespace pymemlab

@@ -124,6 +124,23 @@ TEST_P(RecordAttachTo, RecordsUntilTheProcessEnds) {
               HasSubstr("service.py:11 in work"));
 }
 
+// Of what it does between its naps the compiler may have inlined all that could stop it.
+TEST_P(RecordAttachTo, EntersAProcessThatMostlySleeps) {
+  Command running(service(GetParam().path, 0, R"py(
+import os, time
+print('ready')
+while not os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'stop')):
+    time.sleep(0.05)
+print('done')
+)py"));
+  ASSERT_TRUE(running.has_printed("ready\n"));
+  const CommandResult attached = run(attaching(running, {"--wait", "20", "--for", "0.2"}));
+  if (!may_attach(attached)) GTEST_SKIP() << attached.err;
+  ASSERT_EQ(attached.status, 0) << attached.err;
+  EXPECT_GT(facts().events, 0u);
+  expect_end(running);
+}
+
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RecordAttachTo);
 INSTANTIATE_TEST_SUITE_P(Record, RecordAttachTo, testing::ValuesIn(interpreters_in_turn()),
                          [](const auto& info) { return info.param.test_name(); });
