@@ -227,9 +227,9 @@ Records records_of(Records& inner) noexcept {
                                        : records_of<Functions, Arrival::early>(inner);
 }
 
-// A record is not replaced at once: other threads, and interpreters with a GIL of their own, may
-// find some of its functions new and others old. First those that release, then those that hand
-// out: no block is seen to be allocated and not to be freed.
+// A record is not replaced at once: other threads without the GIL, or with that of another
+// interpreter, may find some of its functions new and others old. First those that release, then
+// those that hand out: no block is seen to be allocated and not to be freed.
 void hook_releases(int domain, const AllocatorRecord& ours) noexcept {
   AllocatorRecord partial = {};
   g_api.get_allocator(domain, &partial);
@@ -244,7 +244,8 @@ void install_all_domains() noexcept {
   for (int domain = 0; domain < kDomains; ++domain)
     g_api.get_allocator(domain, &inner[static_cast<std::size_t>(domain)]);
   Records ours = records_of<Hook>(inner);
-  for (int domain = 0; domain < kDomains; ++domain) {
+  // Raw last: what an allocator that nobody sees yet asks of it is not the program's own request.
+  for (const int domain : {kObj, kMem, kRaw}) {
     AllocatorRecord& record = ours[static_cast<std::size_t>(domain)];
     if (g_arrival == Arrival::running) hook_releases(domain, record);
     g_api.set_allocator(domain, &record);
