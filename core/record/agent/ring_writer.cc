@@ -45,7 +45,6 @@ std::atomic<void (*)() noexcept> g_ask;
 std::uint32_t (*g_site_of)(bool holds_gil) noexcept;
 // In the high bits of what a thread told last: counts the collectors.
 std::atomic<std::uint32_t> g_site_epoch;
-constexpr std::uint32_t kSiteEpoch = 1u << 24;
 void (*g_at_pause)() noexcept;
 // The first position that the writers share: 0 while there is one writer, 1 while the cursor is
 // being taken from it.
@@ -395,7 +394,7 @@ bool continue_in(ring::Header* fresh) noexcept {
              g_header) == MAP_FAILED)
     return false;
   g_shared_limit.store(first + ring::kRingBytes);
-  g_site_epoch.fetch_add(kSiteEpoch);
+  g_site_epoch.fetch_add(kMostSiteNumbers);
   return true;
 }
 

@@ -87,7 +87,8 @@ void at_pauses(void (*leave)() noexcept) noexcept;
 void ask_at_every_event(void (*ask)() noexcept) noexcept;
 // From here on `site_of` is called, from the thread that makes it, before each event that hands out
 // a block, and its answer is told where it is another than before. Gives the plain cursor up, too.
-// Null: no more.
+// Null: no more. Numbers of sites are below kMostSiteNumbers.
+inline constexpr std::uint32_t kMostSiteNumbers = 1u << 24;
 void tell_sites(std::uint32_t (*site_of)(bool holds_gil) noexcept) noexcept;
 
 // A ring from another collector, its facts told, takes the present one's place in memory; every

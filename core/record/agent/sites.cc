@@ -62,6 +62,7 @@ struct Node {
 };
 constexpr std::size_t kNodes = std::size_t{1} << 21;
 constexpr std::uint32_t kMostSites = kNodes / 2;
+static_assert(kMostSites < kMostSiteNumbers);
 
 const Layout* g_layout;
 PythonApi g_api;
