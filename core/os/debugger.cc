@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -24,6 +25,7 @@ namespace {
 
 // What gdb says for us begins with it, so that it cannot be taken for anything else gdb says.
 constexpr std::string_view kPrefix = "pymemlab-attach: ";
+constexpr std::string_view kAttached = "attached";
 
 // As a C string literal, which gdb reads.
 std::string quoted(const std::string& text) {
@@ -35,9 +37,28 @@ std::string quoted(const std::string& text) {
   return literal + "\"";
 }
 
-// The calls are made where the first breakpoint is reached and nowhere else: a signal stops
-// nothing, and another thread that came to a breakpoint would end a call. Of the libraries only
-// those are looked into that have the functions.
+// The line of ours, less the prefix.
+std::string_view line_after(std::string_view said, std::string_view prefix) {
+  const std::size_t at = said.rfind(prefix);
+  if (at == std::string_view::npos) return {};
+  said.remove_prefix(at + prefix.size());
+  return said.substr(0, said.find('\n'));
+}
+
+std::string last_line(std::string_view said) {
+  while (!said.empty() && said.back() == '\n') said.remove_suffix(1);
+  return std::string(said.substr(said.rfind('\n') + 1));
+}
+
+// Ends gdb's `continue`, and with it the wait. An interrupt of gdb itself is lost while it starts,
+// and goes to the process as one when it comes a moment too late; this signal does nothing there.
+constexpr int kEndOfWait = SIGURG;
+constexpr std::chrono::milliseconds kTurn{500};
+
+// The calls are made where the first breakpoint is reached and nowhere else: no signal ends a call,
+// nor does another thread that comes to a breakpoint. Of the libraries only those are looked into
+// that have the functions. The thread's errno is as it was afterwards: its caller may yet look at
+// it.
 std::string script_of(const DebuggerCall& call) {
   std::string script =
       fmt::format(R"(set confirm off
@@ -48,6 +69,9 @@ sharedlibrary libpython
 sharedlibrary lib(c|dl)[.-]
 define enter_process
 delete
+handle SIGURG nostop noprint pass
+set $errno = ((int*(*)(void))__errno_location)()
+set $error = *$errno
 set $library = ((void*(*)(const char*, int))dlopen)({0}, 2)
 if $library == 0
 printf "{3}not loaded\n"
@@ -55,24 +79,25 @@ else
 set $function = ((void*(*)(void*, const char*))dlsym)($library, {1})
 printf "{3}%d\n", ((int(*)(const char*))$function)({2})
 end
+set *$errno = $error
 end
 )",
                   quoted(call.library), quoted(call.function), quoted(call.argument), kPrefix);
   for (const std::string& function : call.safe_at)
     script += fmt::format("tbreak {}\ncommands\nsilent\nenter_process\nend\n", function);
   script += fmt::format(R"(handle all nostop noprint pass
-printf "{}attached\n"
+handle SIGURG stop nopass
+printf "{}{}\n"
 continue
 detach
 quit
 )",
-                        kPrefix);
+                        kPrefix, kAttached);
   return script;
 }
 
-// gdb at work, in a process group of its own: an interrupt from the terminal is not for it. It is
-// interrupted when it has taken too long, which ends its `continue`, so that the rest of the script
-// leaves the process in order. Anything stronger would leave breakpoints in it, which kill.
+// gdb at work, in a process group of its own: an interrupt from the terminal is not for it. Were it
+// killed, its breakpoints would stay in the process, which dies of them.
 class Debugger {
  public:
   Debugger(int process, const std::string& script);
@@ -80,11 +105,12 @@ class Debugger {
   Debugger& operator=(const Debugger&) = delete;
   ~Debugger();
 
-  // All that it said until it ended, or was asked to end at `deadline`.
+  // All that it said until it ended, which it is asked to at `deadline` and when the program is.
   std::string run(std::chrono::steady_clock::time_point deadline);
   [[nodiscard]] bool was_asked_to_end() const noexcept { return asked_; }
 
  private:
+  int process_;
   MemoryFile script_;
   pid_t id_ = 0;
   int output_ = -1;
@@ -92,7 +118,7 @@ class Debugger {
 };
 
 Debugger::Debugger(int process, const std::string& script)
-    : script_(MemoryFile::create("pymemlab-attach", script.size())) {
+    : process_(process), script_(MemoryFile::create("pymemlab-attach", script.size())) {
   if (::pwrite(script_.descriptor(), script.data(), script.size(), 0) !=
       static_cast<ssize_t>(script.size()))
     throw InputError("attach: no memory for gdb's commands: {}", std::strerror(errno));
@@ -141,32 +167,20 @@ std::string Debugger::run(std::chrono::steady_clock::time_point deadline) {
   std::string said;
   std::array<char, 4096> buffer;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    if (!asked_ && (left.count() <= 0 || Program::told_to_stop())) {
-      ::kill(id_, SIGINT);
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const bool is_over = left.count() <= 0 || Program::told_to_stop();
+    if (is_over && line_after(said, kPrefix) == kAttached) {
+      ::kill(process_, kEndOfWait);
       asked_ = true;
     }
     pollfd waiting = {.fd = output_, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&waiting, 1, asked_ ? -1 : static_cast<int>(left.count()));
-    if (ready <= 0) continue;
+    const auto patience = is_over ? kTurn : std::min(left, kTurn);
+    if (::poll(&waiting, 1, static_cast<int>(patience.count())) <= 0) continue;
     const ssize_t got = ::read(output_, buffer.data(), buffer.size());
     if (got == 0) return said;
     if (got > 0) said.append(buffer.data(), static_cast<std::size_t>(got));
   }
-}
-
-// The line of ours, less the prefix.
-std::string_view line_after(std::string_view said, std::string_view prefix) {
-  const std::size_t at = said.rfind(prefix);
-  if (at == std::string_view::npos) return {};
-  said.remove_prefix(at + prefix.size());
-  return said.substr(0, said.find('\n'));
-}
-
-std::string last_line(std::string_view said) {
-  while (!said.empty() && said.back() == '\n') said.remove_suffix(1);
-  return std::string(said.substr(said.rfind('\n') + 1));
 }
 
 }  // namespace
@@ -180,11 +194,13 @@ int call_with_debugger(const DebuggerCall& call) {
         "attach: process {} cannot load {}; it may run in another container, or under another root",
         call.process, call.library);
   }
-  if (answer == "attached") {
+  const bool entered = !answer.empty() && answer != kAttached;
+  if (!entered && Program::told_to_stop())
+    throw InputError("attach: interrupted before process {} was entered", call.process);
+  if (answer == kAttached) {
     if (!debugger.was_asked_to_end())
-      throw InputError("attach: process {} ended before it could be recorded", call.process);
-    if (Program::told_to_stop())
-      throw InputError("attach: interrupted before process {} was entered", call.process);
+      throw InputError("attach: process {} ended before it was entered, or gdb failed in it: {}",
+                       call.process, last_line(said));
     throw InputError(
         "attach: no thread of process {} came by {} within {} seconds; attach while it is at work",
         call.process, fmt::join(call.safe_at, ", "), call.patience.count());

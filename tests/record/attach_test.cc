@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "tests/interpreters.h"
 #include "tests/record/recording.h"
@@ -55,9 +57,27 @@ class RecordAttach : public RecordTest {
     words.insert(words.end(), options.begin(), options.end());
     return words;
   }
-  [[nodiscard]] bool is_recording() const {
-    return comes_true([&] { return !facts_so_far().marks.empty(); });
+  // Attaches, to the end. The caller returns if the test is over then.
+  void attach(const Command& to, const std::vector<std::string>& options) {
+    result_ = run(attaching(to, options));
+    skip_if_forbidden(result_.err);
+    if (IsSkipped()) return;
+    ASSERT_EQ(result_.status, 0) << result_.err;
   }
+  // Waits until `attached` records. The caller returns if the test is over then.
+  void wait_for(Command& attached) {
+    if (comes_true([&] { return !facts_so_far().marks.empty(); })) return;
+    result_ = attached.result();
+    skip_if_forbidden(result_.err);
+    if (!IsSkipped()) FAIL() << result_.err;
+  }
+  [[nodiscard]] static bool is_over() { return IsSkipped() || HasFatalFailure(); }
+  // A machine may forbid debuggers, as many containers do.
+  static void skip_if_forbidden(const std::string& said) {
+    if (said.find("the kernel does not let gdb into") != std::string::npos) GTEST_SKIP() << said;
+  }
+  CommandResult result_;  // of the latest attach()
+
   // The process is none the worse.
   void expect_end(Command& service) const {
     write_file("stop", "");
@@ -76,21 +96,15 @@ class RecordAttach : public RecordTest {
   }
 };
 
-// A machine may forbid debuggers, as many containers do.
-bool may_attach(const CommandResult& result) {
-  return result.err.find("the kernel does not let gdb into") == std::string::npos;
-}
-
 class RecordAttachTo : public RecordAttach, public testing::WithParamInterface<Interpreter> {};
 
 TEST_P(RecordAttachTo, RecordsForATimeAndLeavesAgain) {
   Command running(service(GetParam().path, 3));
   write_file("more", "");
   ASSERT_TRUE(running.has_printed("made more\n"));
-  const CommandResult attached = run(attaching(running, {"--for", "0.3"}));
-  if (!may_attach(attached)) GTEST_SKIP() << attached.err;
-  ASSERT_EQ(attached.status, 0) << attached.err;
-  EXPECT_THAT(attached.err, HasSubstr("pymemlab: recorded "));
+  attach(running, {"--for", "0.3"});
+  if (is_over()) return;
+  EXPECT_THAT(result_.err, HasSubstr("pymemlab: recorded "));
   const TraceFacts facts = this->facts();
   expect_late_trace(facts);
   EXPECT_THAT(facts.sizes, about(2220000));
@@ -108,11 +122,8 @@ TEST_P(RecordAttachTo, RecordsUntilTheProcessEnds) {
   Command running(service(GetParam().path));
   ASSERT_TRUE(running.has_printed("ready\n"));
   Command attached(attaching(running, {"--sites"}));
-  if (!is_recording()) {
-    const CommandResult result = attached.result();
-    if (!may_attach(result)) GTEST_SKIP() << result.err;
-    FAIL() << result.err;
-  }
+  wait_for(attached);
+  if (is_over()) return;
   write_file("more", "");
   ASSERT_TRUE(running.has_printed("made more\n"));
   expect_end(running);
@@ -134,9 +145,8 @@ while not os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__))
 print('done')
 )py"));
   ASSERT_TRUE(running.has_printed("ready\n"));
-  const CommandResult attached = run(attaching(running, {"--wait", "20", "--for", "0.2"}));
-  if (!may_attach(attached)) GTEST_SKIP() << attached.err;
-  ASSERT_EQ(attached.status, 0) << attached.err;
+  attach(running, {"--wait", "20", "--for", "0.2"});
+  if (is_over()) return;
   EXPECT_GT(facts().events, 0u);
   expect_end(running);
 }
@@ -172,9 +182,8 @@ print('done')
 )py";
   Command running(service(GetParam().path, 0, script));
   ASSERT_TRUE(running.has_printed("ready\n"));
-  const CommandResult attached = run(attaching(running, {"--for", "0.3"}));
-  if (!may_attach(attached)) GTEST_SKIP() << attached.err;
-  ASSERT_EQ(attached.status, 0) << attached.err;
+  attach(running, {"--for", "0.3"});
+  if (is_over()) return;
   expect_late_trace(facts());
   EXPECT_EQ(facts().by_interpreter.size(), 3u);
   expect_end(running);
@@ -190,11 +199,8 @@ TEST_F(RecordAttach, EndsWhenItIsInterruptedAndTheProcessRunsOn) {
   Command running(service(interpreters().back().path));
   ASSERT_TRUE(running.has_printed("ready\n"));
   Command attached(attaching(running));
-  if (!is_recording()) {
-    const CommandResult result = attached.result();
-    if (!may_attach(result)) GTEST_SKIP() << result.err;
-    FAIL() << result.err;
-  }
+  wait_for(attached);
+  if (is_over()) return;
   ::kill(attached.id(), SIGINT);
   const CommandResult result = attached.result();
   EXPECT_EQ(result.status, 0) << result.err;
@@ -211,9 +217,8 @@ TEST_F(RecordAttach, MayBeDoneAgain) {
   ASSERT_TRUE(running.has_printed("ready\n"));
   for (const char* sites : {"--sites", "--wait=60", "--sites=3", "--sites"}) {
     SCOPED_TRACE(sites);
-    const CommandResult attached = run(attaching(running, {"--for=0.2", sites}));
-    if (!may_attach(attached)) GTEST_SKIP() << attached.err;
-    ASSERT_EQ(attached.status, 0) << attached.err;
+    attach(running, {"--for=0.2", sites});
+    if (is_over()) return;
     expect_late_trace(facts());
     EXPECT_EQ(facts().by_thread.size(), 3u);
     const CommandResult sited = run({pymemlab(), "info", "--top=9", trace()});
@@ -237,15 +242,12 @@ print('done')
 )py"));
   ASSERT_TRUE(running.has_printed("ready\n"));
   Command killed(attaching(running));
-  if (!is_recording()) {
-    const CommandResult result = killed.result();
-    if (!may_attach(result)) GTEST_SKIP() << result.err;
-    FAIL() << result.err;
-  }
+  wait_for(killed);
+  if (is_over()) return;
   ::kill(killed.id(), SIGKILL);
   EXPECT_EQ(killed.result().status, 128 + SIGKILL);
-  const CommandResult attached = run(attaching(running, {"--for", "0.3"}));
-  ASSERT_EQ(attached.status, 0) << attached.err;
+  attach(running, {"--for", "0.3"});
+  if (is_over()) return;
   expect_late_trace(facts());
   expect_end(running);
 }
@@ -261,12 +263,46 @@ TEST_F(RecordAttach, EntersEveryConfiguration) {
     std::filesystem::remove(in_folder("stop"));
     Command running(service(interpreters().back().path, 2), {.environment = environment});
     ASSERT_TRUE(running.has_printed("ready\n"));
-    const CommandResult attached = run(attaching(running, {"--for", "0.1"}));
-    if (!may_attach(attached)) GTEST_SKIP() << attached.err;
-    ASSERT_EQ(attached.status, 0) << attached.err;
+    attach(running, {"--for", "0.1"});
+    if (is_over()) return;
     expect_late_trace(facts());
     expect_end(running);
   }
+}
+
+// The thread that comes by may have errno yet to look at.
+TEST_F(RecordAttach, LeavesErrnoAlone) {
+  if (interpreters().empty()) GTEST_SKIP() << "no CPython on this machine";
+  Command running(service(interpreters().back().path, 0, R"py(
+import ctypes, os
+libc = ctypes.CDLL(None)
+libc.__errno_location.restype = ctypes.POINTER(ctypes.c_int)
+error = libc.__errno_location()
+print('ready')
+rounds = 0
+stop = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'stop')
+while rounds % 1000 or not os.path.exists(stop):
+    error[0] = 4242
+    kept = [str(n) for n in range(50)]
+    assert error[0] == 4242, error[0]
+    rounds += 1
+print('done')
+)py"));
+  ASSERT_TRUE(running.has_printed("ready\n"));
+  for (int times = 0; times < 3; ++times) {
+    attach(running, {"--for", "0.05"});
+    if (is_over()) return;
+  }
+  expect_end(running);
+}
+
+bool has_debugger(const Command& command) {
+  std::ifstream status(fmt::format("/proc/{}/status", command.id()));
+  for (std::string word; status >> word;) {
+    int tracer = 0;
+    if (word == "TracerPid:") return status >> tracer && tracer != 0;
+  }
+  return false;
 }
 
 TEST_F(RecordAttach, RefusesWhatItCannotEnterAndChangesNothing) {
@@ -280,16 +316,25 @@ TEST_F(RecordAttach, RefusesWhatItCannotEnterAndChangesNothing) {
   };
   EXPECT_THAT(refused("2000000000"), HasSubstr("there is no process 2000000000"));
   const std::string no_python = refused(std::to_string(::getpid()));
-  if (no_python.find("the kernel does not let gdb into") != std::string::npos)
-    GTEST_SKIP() << no_python;
+  skip_if_forbidden(no_python);
+  if (IsSkipped()) return;
   EXPECT_THAT(no_python, HasSubstr("runs no CPython 3"));
 
   const std::string python = interpreters().back().path;
-  Command idle({python, "-uc", "print('ready'); import time; time.sleep(3); print('done')"});
+  ASSERT_EQ(::mkfifo(in_folder("go-on").c_str(), 0600), 0);
+  Command idle(
+      {python, "-uc", "print('ready'); open('" + in_folder("go-on") + "').read(); print('done')"});
   ASSERT_TRUE(idle.has_printed("ready\n"));
   EXPECT_THAT(refused(std::to_string(idle.id())), HasSubstr("attach while it is at work"));
   EXPECT_THAT(refused(std::to_string(idle.id()), {.environment = {{"PATH", "/nowhere"}}}),
               HasSubstr("Debian's package gdb"));
+  Command interrupted(attaching(idle));
+  ASSERT_TRUE(comes_true([&] { return has_debugger(idle); }));
+  ::kill(interrupted.id(), SIGINT);
+  const CommandResult result = interrupted.result();
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("interrupted before process"));
+  write_file("go-on", "");
   EXPECT_EQ(idle.result().out, "ready\ndone\n");
 
   write_file("script.py", "import os\nprint(os.getpid(), 'ready')\nwhile True: str(1000.5)\n");
