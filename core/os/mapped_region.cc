@@ -6,15 +6,10 @@
 #include <cstring>
 
 #include "core/base/input_error.h"
+#include "core/os/pages.h"
 
 namespace pymemlab {
 namespace {
-
-constexpr std::size_t kPageBytes = 4096;
-
-std::size_t whole_pages(std::size_t bytes) {
-  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
-}
 
 std::byte* map(std::size_t bytes, int protection, int flags, int descriptor) {
   void* address = ::mmap(nullptr, bytes, protection, flags, descriptor, 0);

@@ -3,6 +3,22 @@
 #include <sys/mman.h>
 
 namespace pymemlab {
+namespace {
+
+// At any address that is `residue` modulo `alignment`, a power of two. REQUIRES: whole pages.
+void* map_pages_with_residue(std::uintptr_t residue, std::size_t alignment,
+                             std::size_t bytes) noexcept {
+  void* mapped = map_pages(alignment + bytes);
+  if (mapped == nullptr) return nullptr;
+  const auto low = reinterpret_cast<std::uintptr_t>(mapped);
+  const std::uintptr_t base = low + ((residue - low) & (alignment - 1));
+  if (base != low) unmap_pages(mapped, base - low);
+  if (base != low + alignment)
+    unmap_pages(reinterpret_cast<void*>(base + bytes), low + alignment - base);
+  return reinterpret_cast<void*>(base);
+}
+
+}  // namespace
 
 void* map_pages(std::size_t bytes) noexcept {
   void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -20,15 +36,14 @@ void* map_pages_at(std::uintptr_t address, std::size_t bytes) noexcept {
 }
 
 void* map_pages_with_residue(std::uintptr_t residue, std::size_t bytes) noexcept {
-  void* mapped = map_pages(2 * bytes);
-  if (mapped == nullptr) return nullptr;
-  const auto low = reinterpret_cast<std::uintptr_t>(mapped);
-  const std::uintptr_t base = low + ((residue - low) & (bytes - 1));
-  if (base != low) unmap_pages(mapped, base - low);
-  if (base + bytes != low + 2 * bytes) {
-    unmap_pages(reinterpret_cast<void*>(base + bytes), low + bytes - base);
-  }
-  return reinterpret_cast<void*>(base);
+  return map_pages_with_residue(residue, bytes, bytes);
+}
+
+void* map_huge_pages(std::size_t bytes) noexcept {
+  bytes = whole_pages(bytes);
+  void* base = map_pages_with_residue(0, kHugePageBytes, bytes);
+  if (base != nullptr) advise_huge_pages(base, bytes);
+  return base;
 }
 
 void advise_huge_pages(void* base, std::size_t bytes) noexcept {

@@ -6,11 +6,6 @@
 #include "core/os/pages.h"
 
 namespace pymemlab {
-namespace {
-
-constexpr std::uint64_t kPageBytes = 4096;
-
-}  // namespace
 
 ArenaResidue ArenaResidue::parse(const std::string& text) {
   if (text == "recorded") return {.policy = Policy::recorded};

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/os/huge_page_allocator.h"
 #include "core/trace/event_coding.h"
 
 namespace pymemlab {
@@ -63,7 +64,7 @@ class AllocationRing {
 
  private:
   static constexpr std::size_t kFewPlaces = 1u << 16;
-  std::vector<Slot> places_;
+  std::vector<Slot, HugePageAllocator<Slot>> places_;
 };
 
 }  // namespace pymemlab

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "core/os/huge_page_allocator.h"
 #include "core/trace/event.h"
 
 namespace pymemlab {
@@ -29,9 +30,11 @@ class SlotOrder {
   void make_room(std::size_t wanted) {
     const std::size_t before = places_.size() - std::min(places_.size(), kGuard);
     if (before >= wanted) return;
-    const std::size_t after = std::max(wanted, before + before / 2);
-    places_.resize(kGuard + after);
-    for (std::size_t i = before; i < after; ++i) places_[kGuard + i] = static_cast<Slot>(i);
+    if (kGuard + wanted > places_.capacity())
+      places_.reserve(
+          places_.get_allocator().room_for(std::max(kGuard + wanted, 2 * places_.capacity())));
+    places_.resize(kGuard + wanted);
+    for (std::size_t i = before; i < wanted; ++i) places_[kGuard + i] = static_cast<Slot>(i);
   }
 
   // Of position 0. Valid until more room is made.
@@ -39,7 +42,7 @@ class SlotOrder {
   [[nodiscard]] const Slot* data() const noexcept { return places_.data() + kGuard; }
 
  private:
-  std::vector<Slot> places_;
+  std::vector<Slot, HugePageAllocator<Slot>> places_;
 };
 
 }  // namespace pymemlab
