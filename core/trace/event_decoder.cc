@@ -11,16 +11,22 @@ namespace pymemlab {
 namespace {
 
 constexpr std::size_t kMaxMarksColumn = 64u << 20;
-// An offset that no name has.
+// Offsets that no name has: of free(NULL), and of what decode_rare is for.
 constexpr std::uint32_t kNoBlock = 0x80000000u;
-static_assert(2 * kMaxAge < kNoBlock);
+constexpr std::uint32_t kRareEvent = 0x80000001u;
+static_assert(2 * kMaxAge < kNoBlock && 0u - 2 * kMaxAge > kRareEvent);
+
+// Allocations whose blocks are noted at once as too old for an age: of a run so long the processor
+// fetches the ring ahead.
+constexpr std::uint64_t kKeepAtOnce = 1u << 15;
+static_assert(kKeepAtOnce + SlotOrder::kGuard < kMaxAge);
 
 [[noreturn]] void refuse(const ChunkReader& chunk, const char* fault) {
   throw InputError("{}: impossible coding: {}", chunk.place(), fault);
 }
 
 Event with_slot(std::uint32_t low, Slot slot) noexcept {
-  return std::bit_cast<Event>(std::uint64_t{slot} << 32 | low);
+  return std::bit_cast<Event>(std::array{low, slot});
 }
 
 // What a name from a dictionary or column adds to what it is counted from.
@@ -161,81 +167,83 @@ void EventDecoder::run(ChunkReader& chunk, const EventsHead& head, EventBatch& b
   ring_.make_room(allocations_, head.events);
   batch.events.resize(head.events);
   Position at{.allocations = allocations_, .named = allocations_ - 1, .live = live_};
-  for (std::size_t first = 0; first < head.events && valid_;) {
+  for (std::size_t first = 0; first < head.events;) {
     const std::size_t events = std::min<std::size_t>(SlotOrder::kGuard, head.events - first);
     Event* const out = batch.events.data() + first;
+    const Position before = at;
     valid_ &= run_block(tokens_.data() + first, out, events, at);
     digest.add_events({out, events});
     first += events;
-    if (valid_) lookup_.keep_old(ring_, at.allocations);
+    if (!valid_) break;
+    if (before.live + static_cast<std::int64_t>(at.allocations - before.allocations) > used_)
+      used_ = std::max(used_, ring_.used(before.allocations, at.allocations));
+    if (lookup_.behind(at.allocations) >= kKeepAtOnce) lookup_.keep_old(ring_, at.allocations);
   }
   check_columns(chunk, head);
-  used_ = std::max(used_, ring_.used(allocations_, at.allocations));
   allocations_ = at.allocations;
   live_ = static_cast<std::uint32_t>(at.live);
 }
 
-// The common events run without a branch between allocations and frees. The place in the ring
-// beyond the newest allocation holds the slot that is taken next, so that an allocation finds its
-// slot where a free or realloc finds the block it names; every event stores its slot where a free
-// does, in order[.. live), which is not used, and back where it found it, as a free marks it there.
-// Numbers of allocations are relative to the next: `back` is the one that an event is about,
-// `named` the same but -1 for an allocation, so that all of them have the high bits set exactly if
-// every name lies within half the ring. There what is freed or before the first allocation has
-// kFreed set. Too many frees lead into the guard in front of order, and in one block of events no
-// further.
+// The common events run without a branch between allocations and frees. An allocation finds its
+// slot at order[live], every other event in the ring, at the place of the block it names; every
+// event stores its slot where a free does, in order[.. live), which is not used, and back into the
+// ring, as an allocation does, and a free, which marks it there. Numbers of allocations are
+// relative to the next: `back` is the one that an event is about, `named` the same but -1 for an
+// allocation, so that all of them have the high bits set exactly if every name lies within half the
+// ring. There what is freed or before the first allocation has kFreed set. Too many frees lead into
+// the guard in front of order, and in one block of events no further.
 bool EventDecoder::run_block(const std::uint8_t* tokens, Event* out, std::size_t events,
                              Position& position) {
-  const Row* const rows = rows_.data();
-  Slot* const order = order_.data();
   Slot* const ring = ring_.data();
   const std::uint32_t mask = ring_.mask();
-  std::uint64_t next = 0;  // place in the ring
-  std::uint32_t last = 0;  // the allocation that an age or difference named last
-  std::int64_t live = 0;
-  Slot all_found = 0;             // OR of all that was found in the ring
+  std::uint32_t next = 0;         // number of the next allocation
+  std::uint32_t last = 0;         // the allocation that an age or difference named last
+  Slot* newest = nullptr;         // order[live]
+  Slot all_found = 0;             // OR of all slots
   std::uint32_t all_named = ~0u;  // AND of all values of `named`
   const auto resume = [&] {
-    next = position.allocations & mask;
+    next = static_cast<std::uint32_t>(position.allocations);
     last = static_cast<std::uint32_t>(position.named - position.allocations);
-    live = position.live;
-    ring[next] = order[live];
+    newest = order_.data() + position.live;
   };
   const auto save = [&] {
-    position.allocations += (next - position.allocations) & mask;
+    position.allocations += next - static_cast<std::uint32_t>(position.allocations);
     position.named = position.allocations - (0u - last);
-    position.live = live;
+    position.live = newest - order_.data();
   };
   resume();
-  for (std::size_t i = 0; i != events; ++i) {
-    const Row& row = rows[tokens[i]];
+  const std::uint8_t* const end = tokens + events;
+  for (; tokens != end; ++tokens, ++out) {
+    const Row& row = rows_[*tokens];
     Operands operands{.low = row.low, .offset = row.offset};
     if (row.flags != 0) [[unlikely]] {
-      if ((row.flags & kRare) != 0) {
-        save();
-        out[i] = decode_rare(row, position);
-        resume();
-        continue;
-      }
       operands = take_operands(row);
       if (operands.offset == kNoBlock) {
-        out[i] = with_slot(operands.low, kNoSlot);
+        *out = with_slot(operands.low, kNoSlot);
+        continue;
+      }
+      if (operands.offset == kRareEvent) {
+        save();
+        const auto left = static_cast<std::size_t>(end - tokens);
+        const std::size_t more = decode_rare(tokens, out, left, position) - 1;
+        tokens += more;
+        out += more;
+        resume();
         continue;
       }
     }
     const std::uint32_t back = operands.offset + (last & row.from_last);
-    const std::uint32_t place = static_cast<std::uint32_t>(next + back) & mask;
-    const Slot slot = ring[place];
-    out[i] = with_slot(operands.low, slot);
-    order[live - 1] = slot;
+    Slot& place = ring[(next + back) & mask];
+    const Slot slot = *(row.allocates != 0 ? newest : &place);
+    *out = with_slot(operands.low, slot);
+    newest[-1] = slot;
     all_found |= slot;
-    ring[place] = slot | row.freed;
-    live += row.live;
+    place = slot | row.freed;
+    newest += row.live;
     const std::uint32_t named = back + row.allocates;
     all_named &= named;
     last = (last & row.allocates) + named;
-    next = (next - row.allocates) & mask;
-    ring[next] = order[live];
+    next -= row.allocates;
   }
   save();
   return (all_named | mask / 2) == ~0u && (all_found & AllocationRing::kFreed) == 0;
@@ -270,8 +278,9 @@ std::uint32_t EventDecoder::take_size(std::uint32_t low) {
   return low;
 }
 
-// Those of a row that has them in the columns; an offset of kNoBlock for free(NULL).
+// Those of a row that has them in the columns, or what else there is to be done.
 EventDecoder::Operands EventDecoder::take_operands(const Row& row) {
+  if ((row.flags & kRare) != 0) return {.offset = kRareEvent};
   Operands operands{.low = row.low, .offset = row.offset};
   if ((row.flags & kSizeInColumn) != 0) operands.low = take_size(row.low);
   if ((row.flags & kNameInColumn) == 0) return operands;
@@ -282,8 +291,28 @@ EventDecoder::Operands EventDecoder::take_operands(const Row& row) {
   return operands;
 }
 
+// Whether it is a free of a block that goes by its slot.
+bool EventDecoder::frees_slot(const Row& row) noexcept {
+  return row.form == NameForm::slot && row.freed != 0;
+}
+
+// The rare events from tokens[0] on, at least one; says how many.
+std::size_t EventDecoder::decode_rare(const std::uint8_t* tokens, Event* out, std::size_t events,
+                                      Position& at) {
+  std::size_t i = 0;
+  do {
+    const Row& row = rows_[tokens[i]];
+    if (frees_slot(row)) {
+      i += free_slots(tokens + i, out + i, events - i, at);
+    } else {
+      out[i++] = decode_one(row, at);
+    }
+  } while (i != events && (rows_[tokens[i]].flags & kRare) != 0);
+  return i;
+}
+
 // Everything that carries more than a size and a recent block. Clears valid_ for what cannot be.
-Event EventDecoder::decode_rare(const Row& row, Position& at) {
+Event EventDecoder::decode_one(const Row& row, Position& at) {
   if ((row.flags & kNoRow) != 0) {
     valid_ = false;
     return {};
@@ -323,17 +352,35 @@ Event EventDecoder::decode_rare(const Row& row, Position& at) {
   return with_slot(low, slot);
 }
 
-// The slot of the block that an event is about, which it frees if it names an old one; clears
-// valid_ if there is none such. (Frees of younger ones are common events.)
-Slot EventDecoder::find_block(const Row& row, std::uint64_t name, Position& at) {
-  if (names_slot(row.form)) {
-    const Slot slot = find_slot(row.form, name, at);
-    if (slot != kNoSlot && row.freed != 0) {
-      lookup_.release(slot);
-      order_.data()[--at.live] = slot;
+// Old blocks are freed one after another when a program ends. Decodes the frees from tokens[0] on,
+// at least one, and says how many; clears valid_ if one of them names no old block.
+std::size_t EventDecoder::free_slots(const std::uint8_t* tokens, Event* out, std::size_t events,
+                                     Position& at) {
+  lookup_.keep_old(ring_, at.allocations);
+  Slot* free = order_.data() + at.live;
+  std::uint64_t number = named_slot_;
+  VarintReader names = names_;
+  std::size_t i = 0;
+  do {
+    number += unzigzag(names.next());
+    auto slot = static_cast<Slot>(number);
+    if (slot != number || !lookup_.release(slot)) {
+      valid_ = false;
+      slot = kNoSlot;
     }
-    return slot;
-  }
+    *--free = slot;
+    out[i] = with_slot(rows_[tokens[i]].low, slot);
+  } while (++i != events && frees_slot(rows_[tokens[i]]));
+  named_slot_ = number;
+  names_ = names;
+  at.live -= static_cast<std::int64_t>(i);
+  return i;
+}
+
+// The slot of the block that an event is about, other than a free; clears valid_ if there is none
+// such.
+Slot EventDecoder::find_block(const Row& row, std::uint64_t name, Position& at) {
+  if (names_slot(row.form)) return find_slot(row.form, name, at);
   const std::uint64_t number =
       row.form == NameForm::difference ? at.named + unzigzag(name) : at.allocations - name;
   const std::uint64_t age = at.allocations - number;

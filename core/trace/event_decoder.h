@@ -71,7 +71,11 @@ class EventDecoder {
   void open_columns(ChunkReader& chunk, const EventsHead& head);
   void check_columns(const ChunkReader& chunk, const EventsHead& head) const;
   [[gnu::noinline]] Operands take_operands(const Row& row);
-  Event decode_rare(const Row& row, Position& at);
+  [[gnu::noinline]] std::size_t decode_rare(const std::uint8_t* tokens, Event* out,
+                                            std::size_t events, Position& at);
+  Event decode_one(const Row& row, Position& at);
+  static bool frees_slot(const Row& row) noexcept;
+  std::size_t free_slots(const std::uint8_t* tokens, Event* out, std::size_t events, Position& at);
   Slot find_block(const Row& row, std::uint64_t name, Position& at);
   Slot find_slot(NameForm form, std::uint64_t value, const Position& at);
   std::uint32_t take_size(std::uint32_t low);

@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::ptrdiff_t kRun = 8;
 
-std::uint64_t oldest_in_reach(std::uint64_t allocations) noexcept {
-  return allocations - std::min<std::uint64_t>(allocations, kMaxAge);
-}
-
 }  // namespace
 
 // Most runs of a few places hold no live block.
@@ -33,8 +29,9 @@ void SlotLookup::keep_old(const AllocationRing& ring, std::uint64_t allocations)
 }
 
 void SlotLookup::add_old(Slot slot) {
-  if (slot >= old_.size()) old_.resize(2 * std::size_t{slot} + 1);
-  old_[slot] = 1;
+  const std::size_t word = slot / 64;
+  if (word >= old_.size()) old_.resize(2 * word + 1);
+  old_[word] |= std::uint64_t{1} << slot % 64;
 }
 
 bool SlotLookup::is_dead(Slot slot, Slot used, const AllocationRing& ring,
