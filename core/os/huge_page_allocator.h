@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "core/os/pages.h"
 
@@ -51,5 +52,8 @@ class HugePageAllocator {
     return elements >= kHugePageBytes / sizeof(T);
   }
 };
+
+template <typename T>
+using LargeVector = std::vector<T, HugePageAllocator<T>>;
 
 }  // namespace pymemlab

@@ -64,7 +64,7 @@ class AllocationRing {
 
  private:
   static constexpr std::size_t kFewPlaces = 1u << 16;
-  std::vector<Slot, HugePageAllocator<Slot>> places_;
+  LargeVector<Slot> places_;
 };
 
 }  // namespace pymemlab

@@ -51,7 +51,7 @@ class SlotLookup {
   std::uint64_t kept_ = 0;          // numbers below this were shown to keep_old
   // By slot: one more than the number of its newest allocation, of the numbers below noted_ that a
   // name may reach; filled when it is first asked whether a slot is dead.
-  std::vector<std::uint64_t, HugePageAllocator<std::uint64_t>> newest_;
+  LargeVector<std::uint64_t> newest_;
   std::uint64_t noted_ = 0;
 };
 

@@ -42,7 +42,7 @@ class SlotOrder {
   [[nodiscard]] const Slot* data() const noexcept { return places_.data() + kGuard; }
 
  private:
-  std::vector<Slot, HugePageAllocator<Slot>> places_;
+  LargeVector<Slot> places_;
 };
 
 }  // namespace pymemlab
