@@ -14,6 +14,9 @@ namespace {
 constexpr std::uint64_t kMostAtOnce = 4096;
 // Of the ring: where one begins to copy.
 constexpr std::uint64_t kCrowded = ring::kRingBytes / 4;
+// Of the ring: what is prepared at once, and before the first record.
+constexpr std::uint64_t kPrepareAtOnce = 1u << 20;
+static_assert(ring::kRingBytes % kPrepareAtOnce == 0);
 // Of all backlogs together: blocks that may still be made.
 std::atomic<int> g_blocks_left = (256 << 20) / static_cast<int>(kMostAtOnce * sizeof(ring::Record));
 
@@ -30,6 +33,7 @@ RingReader::RingReader(std::uint32_t serial)
   header_->version = ring::kVersion;
   header_->magic = ring::kMagic;
   header_->read.store(position_);
+  prepare();
 }
 
 bool RingReader::is_committed(std::uint64_t position) const noexcept {
@@ -45,8 +49,18 @@ std::uint64_t RingReader::end() const noexcept {
 RingReader::~RingReader() { g_blocks_left += static_cast<int>(backlog_.size()); }
 
 void RingReader::start() noexcept {
-  position_ = header_->read.load();
+  first_ = position_ = header_->read.load();
   file_ = MemoryFile::adopt(-1);
+}
+
+void RingReader::prepare() noexcept {
+  const std::uint64_t written = position_ - first_;
+  const std::uint64_t wanted =
+      std::min(written + std::max(written, kPrepareAtOnce), ring::kRingBytes);
+  while (prepared_ + kPrepareAtOnce <= wanted) {
+    ::madvise(region_.data() + ring::kHeaderBytes + prepared_, kPrepareAtOnce, MADV_POPULATE_WRITE);
+    prepared_ += kPrepareAtOnce;
+  }
 }
 
 void RingReader::give_back() noexcept {

@@ -28,6 +28,10 @@ class RingReader {
   void set_paused(bool paused) noexcept { header_->paused.store(paused ? 1 : 0); }
   [[nodiscard]] const ring::Header& header() const noexcept { return *header_; }
 
+  // Gets memory for what the process writes next, so that it need not wait until the kernel has
+  // cleared it: as much again as it has written, in the first lap. To be called now and then.
+  void prepare() noexcept;
+
   // Committed records that have not been released, adjacent in memory, in order. May be fewer than
   // there are. Once a quarter of the ring is taken, what is in it is copied out first, so that a
   // program which allocates faster than its trace is written need not wait: up to 256 MiB, for all
@@ -61,6 +65,8 @@ class RingReader {
   ring::Header* header_;
   const ring::Record* records_;
   std::uint64_t position_ = ring::kFirstPosition;
+  std::uint64_t first_ = ring::kFirstPosition;
+  std::uint64_t prepared_ = 0;        // bytes of the ring
   std::deque<Block> backlog_;         // none is empty
   std::size_t backlog_released_ = 0;  // of the first block
 };

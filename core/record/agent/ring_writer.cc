@@ -51,6 +51,8 @@ void (*g_at_pause)() noexcept;
 std::atomic<std::uint64_t> g_shared_from;
 // A position below it may be written; refreshed from the collector's when it is reached.
 std::atomic<std::uint64_t> g_shared_limit;
+// The end of the lap in which this process writes to the ring's pages for the first time.
+std::atomic<std::uint64_t> g_first_lap_end;
 
 // The host's errno is not ours to change.
 class ErrnoKept {
@@ -73,6 +75,19 @@ void commit(std::uint64_t position, std::uint64_t what, std::uint64_t where) noe
 // Where the lap ends that holds `position`.
 constexpr std::uint64_t lap_end(std::uint64_t position) noexcept {
   return position - position % ring::kRingBytes + ring::kRingBytes;
+}
+
+// Maps the pages of the next `bytes` in the ring's first lap, all at once: a fault for each costs
+// twice as much. Returns the position beyond them, or one that is never reached if no page is
+// missing any more. A kernel that cannot do it (before 5.14) leaves it to the faults.
+std::uint64_t map_ahead(std::uint64_t position, std::uint64_t bytes) noexcept {
+  const std::uint64_t all = g_first_lap_end.load(std::memory_order_relaxed);
+  if (position >= all) return ~std::uint64_t{0};
+  const std::uint64_t end = std::min(position + bytes, all);
+  constexpr std::uint64_t kPageBytes = 4096;
+  const std::uint64_t first = position - position % kPageBytes;
+  syscall(SYS_madvise, g_records + first % ring::kRingBytes, end - first, MADV_POPULATE_WRITE);
+  return end;
 }
 
 // Readies the owner of the plain cursor for the lap that holds `next`. The limit is up to the
@@ -143,7 +158,8 @@ std::uint64_t take_shared(Thread& thread, unsigned count) noexcept {
     end_recording(thread, position);
     return 0;
   }
-  g_shared_limit.store(limit, std::memory_order_relaxed);
+  g_shared_limit.store(std::min(limit, map_ahead(position, bytes + kStrideBytes)),
+                       std::memory_order_relaxed);
   return position;
 }
 
@@ -178,6 +194,7 @@ std::uint64_t settle_plain(Thread& thread, std::uint64_t position, unsigned coun
   }
   const std::uint64_t next = last + sizeof(ring::Record);
   enter_lap(thread, next);
+  map_ahead(next, stride());
   // Fails when the cursor is taken away just now: the next event will notice.
   if (limit != 0) {
     g_owner->limit.compare_exchange_strong(limit, std::min({room, lap_end(next), next + stride()}));
@@ -213,7 +230,8 @@ void start_writing(Thread& thread, ring::Header* header) noexcept {
   g_records = reinterpret_cast<std::byte*>(header) + ring::kHeaderBytes;
   g_owner = &thread;
   thread.where = next_thread_number() << ring::kThreadShift;
-  g_shared_limit.store(ring::kFirstPosition + ring::kRingBytes);
+  g_first_lap_end.store(lap_end(ring::kFirstPosition));
+  g_shared_limit.store(ring::kFirstPosition);
   const bool is_main_thread = syscall(SYS_gettid) == getpid();
   const bool asks = g_ask.load() != nullptr || g_site_of != nullptr;
   if (is_main_thread && !asks &&
@@ -393,7 +411,8 @@ bool continue_in(ring::Header* fresh) noexcept {
   if (mremap(fresh, ring::kMappingBytes, ring::kMappingBytes, MREMAP_MAYMOVE | MREMAP_FIXED,
              g_header) == MAP_FAILED)
     return false;
-  g_shared_limit.store(first + ring::kRingBytes);
+  g_first_lap_end.store(lap_end(first));
+  g_shared_limit.store(first);
   g_site_epoch.fetch_add(kMostSiteNumbers);
   return true;
 }
