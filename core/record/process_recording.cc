@@ -113,7 +113,6 @@ std::size_t ProcessRecording::drain() {
       if (!trace_->assembler.is_within_event()) trace_->writer.limit_size();
     });
     ring_->release(records.size());
-    ring_->prepare();
     total += records.size();
   }
   return total;

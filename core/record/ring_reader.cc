@@ -79,8 +79,7 @@ void RingReader::copy_out() {
     if (records.empty()) return;
     --g_blocks_left;
     backlog_.emplace_back(records.begin(), records.end());
-    position_ += records.size_bytes();
-    header_->read.store(position_, std::memory_order_release);
+    advance(records.size_bytes());
   }
 }
 
@@ -108,8 +107,13 @@ void RingReader::release(std::size_t count) noexcept {
     ++g_blocks_left;
     return;
   }
-  position_ += count * sizeof(ring::Record);
+  advance(count * sizeof(ring::Record));
+}
+
+void RingReader::advance(std::uint64_t bytes) noexcept {
+  position_ += bytes;
   header_->read.store(position_, std::memory_order_release);
+  prepare();
 }
 
 bool RingReader::skip_hole() noexcept {

@@ -28,10 +28,6 @@ class RingReader {
   void set_paused(bool paused) noexcept { header_->paused.store(paused ? 1 : 0); }
   [[nodiscard]] const ring::Header& header() const noexcept { return *header_; }
 
-  // Gets memory for what the process writes next, so that it need not wait until the kernel has
-  // cleared it: as much again as it has written, in the first lap. To be called now and then.
-  void prepare() noexcept;
-
   // Committed records that have not been released, adjacent in memory, in order. May be fewer than
   // there are. Once a quarter of the ring is taken, what is in it is copied out first, so that a
   // program which allocates faster than its trace is written need not wait: up to 256 MiB, for all
@@ -52,6 +48,12 @@ class RingReader {
   using Block = std::vector<ring::Record>;
 
   void copy_out();
+  // Gives the next `bytes` back to the writers.
+  void advance(std::uint64_t bytes) noexcept;
+  // Gets memory for what the process writes next, so that it need not wait until the kernel has
+  // cleared it: as much again as it has written, in the first lap. A kernel that cannot do it
+  // (before 5.14) leaves it to the process.
+  void prepare() noexcept;
   [[nodiscard]] std::span<const ring::Record> committed_in_ring() const noexcept;
   [[nodiscard]] const ring::Record& at(std::uint64_t position) const noexcept {
     return records_[position % ring::kRingBytes / sizeof(ring::Record)];
@@ -65,7 +67,7 @@ class RingReader {
   ring::Header* header_;
   const ring::Record* records_;
   std::uint64_t position_ = ring::kFirstPosition;
-  std::uint64_t first_ = ring::kFirstPosition;
+  std::uint64_t first_ = position_;   // of all records
   std::uint64_t prepared_ = 0;        // bytes of the ring
   std::deque<Block> backlog_;         // none is empty
   std::size_t backlog_released_ = 0;  // of the first block
