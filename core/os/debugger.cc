@@ -50,9 +50,11 @@ std::string last_line(std::string_view said) {
   return std::string(said.substr(said.rfind('\n') + 1));
 }
 
-// Ends gdb's `continue`, and with it the wait. An interrupt of gdb itself is lost while it starts,
-// and goes to the process as one when it comes a moment too late; this signal does nothing there.
+// Ends gdb's `continue`, and with it the wait (script_of names it, too). An interrupt of gdb itself
+// is lost while it starts, and goes to the process as one when it comes a moment too late; this
+// signal is ignored there unless the program handles it.
 constexpr int kEndOfWait = SIGURG;
+// Between two looks at the clock, and at what this program is told.
 constexpr std::chrono::milliseconds kTurn{500};
 
 // The calls are made where the first breakpoint is reached and nowhere else: no signal ends a call,

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "core/os/huge_page_allocator.h"
 #include "core/trace/event_coding.h"

@@ -377,8 +377,8 @@ std::size_t EventDecoder::free_slots(const std::uint8_t* tokens, Event* out, std
   return i;
 }
 
-// The slot of the block that an event is about, other than a free; clears valid_ if there is none
-// such.
+// The slot of the block that an event is about which frees no live one; clears valid_ if there is
+// none such.
 Slot EventDecoder::find_block(const Row& row, std::uint64_t name, Position& at) {
   if (names_slot(row.form)) return find_slot(row.form, name, at);
   const std::uint64_t number =

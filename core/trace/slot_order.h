@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
 
 #include "core/os/huge_page_allocator.h"
 #include "core/trace/event.h"
@@ -32,7 +31,7 @@ class SlotOrder {
     if (before >= wanted) return;
     if (kGuard + wanted > places_.capacity())
       places_.reserve(
-          places_.get_allocator().room_for(std::max(kGuard + wanted, 2 * places_.capacity())));
+          HugePageAllocator<Slot>::room_for(std::max(kGuard + wanted, 2 * places_.capacity())));
     places_.resize(kGuard + wanted);
     for (std::size_t i = before; i < wanted; ++i) places_[kGuard + i] = static_cast<Slot>(i);
   }
