@@ -5,14 +5,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string_view>
 #include <vector>
 
@@ -45,7 +48,10 @@ std::string_view line_after(std::string_view said, std::string_view prefix) {
   return said.substr(0, said.find('\n'));
 }
 
-std::string last_line(std::string_view said) {
+// Where it stopped, or the last that it said.
+std::string complaint_of(std::string_view said) {
+  const std::string_view error = line_after(said, "Error in sourced command file:\n");
+  if (!error.empty()) return std::string(error);
   while (!said.empty() && said.back() == '\n') said.remove_suffix(1);
   return std::string(said.substr(said.rfind('\n') + 1));
 }
@@ -57,44 +63,110 @@ constexpr int kEndOfWait = SIGURG;
 // Between two looks at the clock, and at what this program is told.
 constexpr std::chrono::milliseconds kTurn{500};
 
+// Where a process began and nobody comes again: a call that we make there returns to it.
+std::uint64_t entry_point(int process) {
+  std::ifstream vector(fmt::format("/proc/{}/auxv", process), std::ios::binary);
+  std::array<std::uint64_t, 2> entry = {};
+  while (vector.read(reinterpret_cast<char*>(entry.data()), sizeof entry))
+    if (entry[0] == AT_ENTRY) return entry[1];
+  throw InputError(
+      "attach: the kernel does not let gdb into process {}: its /proc/{}/auxv cannot be read",
+      process, process);
+}
+
 // The calls are made where the first breakpoint is reached and nowhere else: no signal ends a call,
 // nor does another thread that comes to a breakpoint. Of the libraries only those are looked into
-// that have the functions. The thread's errno is as it was afterwards: its caller may yet look at
-// it.
+// that have the functions.
+//
+// They are made by hand, and not as gdb makes calls: that saves and restores all registers, which
+// gdb 13 cannot do where the processor has AMX (it does not know the vector registers' size). Where
+// a function begins, what it may overwrite is of no use to its caller any more, except for the
+// whole numbers that are its arguments, and so these registers are enough. The thread's errno is as
+// it was afterwards, too: its caller may yet look at it. What the calls need in memory lies on the
+// thread's stack, beyond the 128 bytes that the thread may be using under its end.
 std::string script_of(const DebuggerCall& call) {
-  std::string script =
-      fmt::format(R"(set confirm off
+  constexpr std::array kRegisters = {"rax", "rcx", "rdx", "rsi", "rdi", "r8",
+                                     "r9",  "r10", "r11", "rsp", "rip"};
+  const std::size_t room =
+      call.library.size() + call.function.size() + call.argument.size() + 3 + 128;
+  std::string save;
+  std::string restore;
+  for (const char* name : kRegisters) {
+    save += fmt::format("set $saved_{0} = (unsigned long)${0}\n", name);
+    restore += fmt::format("set ${0} = $saved_{0}\n", name);
+  }
+  std::string script = fmt::format(R"(set confirm off
 set pagination off
+set language c
 set breakpoint pending off
-set unwindonsignal on
 sharedlibrary libpython
 sharedlibrary lib(c|dl)[.-]
-define enter_process
-delete
-handle SIGURG nostop noprint pass
-set $errno = ((int*(*)(void))__errno_location)()
-set $error = *$errno
-set $library = ((void*(*)(const char*, int))dlopen)({0}, 2)
-if $library == 0
-printf "{3}not loaded\n"
-else
-set $function = ((void*(*)(void*, const char*))dlsym)($library, {1})
-printf "{3}%d\n", ((int(*)(const char*))$function)({2})
+set $arrived = 0
+define call
+set $rdi = $first
+set $rsi = $second
+set $rsp = $stack
+set {{unsigned long}}$stack = {0:#x}
+set $rip = $callee
+tbreak *{0:#x}
+commands
+silent
 end
-set *$errno = $error
+continue
 end
 )",
-                  quoted(call.library), quoted(call.function), quoted(call.argument), kPrefix);
+                                   entry_point(call.process));
   for (const std::string& function : call.safe_at)
-    script += fmt::format("tbreak {}\ncommands\nsilent\nenter_process\nend\n", function);
+    script += fmt::format("tbreak {}\ncommands\nsilent\nset $arrived = 1\nend\n", function);
   script += fmt::format(R"(handle all nostop noprint pass
 handle SIGURG stop nopass
-printf "{}{}\n"
+printf "{prefix}{attached}\n"
 continue
+if $arrived
+delete
+handle SIGURG nostop noprint pass
+{save}set $library = $saved_rsp - {room}
+set $function = $library + {library_bytes}
+set $argument = $function + {function_bytes}
+set $stack = ($library & ~15) - 8
+set {{char[{library_bytes}]}}$library = {library}
+set {{char[{function_bytes}]}}$function = {function}
+set {{char[{argument_bytes}]}}$argument = {argument}
+set $first = 0
+set $second = 0
+set $callee = (unsigned long)&__errno_location
+call
+set $errno = (unsigned long)$rax
+set $error = {{int}}$errno
+set $first = $library
+set $second = 2
+set $callee = (unsigned long)&dlopen
+call
+if $rax == 0
+printf "{prefix}not loaded\n"
+else
+set $first = (unsigned long)$rax
+set $second = $function
+set $callee = (unsigned long)&dlsym
+call
+set $first = $argument
+set $callee = (unsigned long)$rax
+call
+printf "{prefix}%d\n", (int)$rax
+end
+set {{int}}$errno = $error
+{restore}end
 detach
 quit
 )",
-                        kPrefix, kAttached);
+                        fmt::arg("prefix", kPrefix), fmt::arg("attached", kAttached),
+                        fmt::arg("save", save), fmt::arg("restore", restore),
+                        fmt::arg("room", room), fmt::arg("library", quoted(call.library)),
+                        fmt::arg("function", quoted(call.function)),
+                        fmt::arg("argument", quoted(call.argument)),
+                        fmt::arg("library_bytes", call.library.size() + 1),
+                        fmt::arg("function_bytes", call.function.size() + 1),
+                        fmt::arg("argument_bytes", call.argument.size() + 1));
   return script;
 }
 
@@ -202,7 +274,7 @@ int call_with_debugger(const DebuggerCall& call) {
   if (answer == kAttached) {
     if (!debugger.was_asked_to_end())
       throw InputError("attach: process {} ended before it was entered, or gdb failed in it: {}",
-                       call.process, last_line(said));
+                       call.process, complaint_of(said));
     throw InputError(
         "attach: no thread of process {} came by {} within {} seconds; attach while it is at work",
         call.process, fmt::join(call.safe_at, ", "), call.patience.count());
@@ -218,7 +290,8 @@ int call_with_debugger(const DebuggerCall& call) {
     if (const std::size_t end = missing.find("\" not defined"); end != std::string_view::npos)
       throw InputError("attach: process {} has no {}: it runs no CPython 3", call.process,
                        missing.substr(0, end));
-    throw InputError("attach: gdb could not enter process {}: {}", call.process, last_line(said));
+    throw InputError("attach: gdb could not enter process {}: {}", call.process,
+                     complaint_of(said));
   }
   return std::atoi(std::string(answer).c_str());
 }
