@@ -215,7 +215,7 @@ int run_convert(const ConvertOptions& options) {
 std::string format_list() {
   std::string text =
       "Formats, and the file names that say them.\n"
-      "What is read may be compressed (gzip, zstd, or a zip of one file).\n";
+      "What is read may be compressed (gzip, zstd, LZ4, or a zip of one file).\n";
   for (const TraceFormat& format : trace_formats())
     text += fmt::format("  {:<14} {:<5} {:<6} {:<9} {}\n", format.name,
                         is_read(format) ? "read" : "", is_written(format) ? "write" : "",

@@ -1,10 +1,12 @@
 #include "core/trace/formats/input_stream.h"
 
+#include <lz4frame.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -114,6 +116,42 @@ class ZstdDecoder final : public Decoder {
   bool inside_frame_ = false;
 };
 
+class Lz4Decoder final : public Decoder {
+ public:
+  Lz4Decoder() {
+    LZ4F_dctx* context = nullptr;
+    if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)) != 0)
+      throw std::bad_alloc();
+    context_.reset(context);
+  }
+
+  std::size_t some(RawInput& raw, Room bytes) override {
+    std::size_t written = 0;
+    while (written == 0) {
+      const std::span<const std::byte> ready = raw.ready();
+      const bool at_end = ready.empty();
+      if (at_end && complete()) break;
+      written = bytes.size();
+      std::size_t taken = ready.size();
+      const std::size_t wanted =
+          LZ4F_decompress(context_.get(), bytes.data(), &written, ready.data(), &taken, nullptr);
+      raw.take(taken);
+      if (LZ4F_isError(wanted) != 0) refuse(raw, "LZ4", LZ4F_getErrorName(wanted));
+      inside_frame_ = wanted != 0;
+      if (at_end && written == 0) break;
+    }
+    return written;
+  }
+  [[nodiscard]] bool complete() const noexcept override { return !inside_frame_; }
+
+ private:
+  struct Free {
+    void operator()(LZ4F_dctx* context) const noexcept { LZ4F_freeDecompressionContext(context); }
+  };
+  std::unique_ptr<LZ4F_dctx, Free> context_;
+  bool inside_frame_ = false;
+};
+
 // gzip, or the bare data of a zip archive's file.
 class InflateDecoder final : public Decoder {
  public:
@@ -190,6 +228,7 @@ std::unique_ptr<Decoder> decoder_for(RawInput& raw) {
     return head.size() >= magic.size() && std::memcmp(head.data(), magic.data(), magic.size()) == 0;
   };
   if (starts_with("\x28\xB5\x2F\xFD")) return std::make_unique<ZstdDecoder>();
+  if (starts_with("\x04\x22\x4D\x18")) return std::make_unique<Lz4Decoder>();
   if (starts_with("\x1F\x8B")) return std::make_unique<InflateDecoder>(InflateDecoder::kGzip);
   if (starts_with("PK\x03\x04")) return open_zip(raw);
   return std::make_unique<PlainDecoder>();

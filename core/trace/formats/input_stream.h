@@ -1,6 +1,6 @@
 // A file's content as a stream of bytes, decompressed as it is read: the file as it stands, gzip
-// (any number of members), zstd (any number of frames), or the first file in a zip archive. Which,
-// its first bytes say. Memory is bounded whatever the file claims.
+// (any number of members), zstd and LZ4 (any number of frames), or the first file in a zip archive.
+// Which, its first bytes say. Memory is bounded whatever the file claims.
 #pragma once
 
 #include <cstddef>

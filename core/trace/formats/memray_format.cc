@@ -16,7 +16,6 @@ namespace pymemlab {
 namespace {
 
 constexpr std::string_view kMagic("memray\0", 7);
-constexpr std::string_view kLz4Magic = "\x04\x22\x4D\x18";
 constexpr std::uint32_t kVersion = 13;
 
 // Who served a request. The first seven fit a record's tag.
@@ -135,11 +134,6 @@ struct Header {
 
 Header read_header(MemrayReader& from) {
   const auto start = from.bytes().take(kMagic.size());
-  if (start && std::equal(kLz4Magic.begin(), kLz4Magic.end(), start->begin()))
-    from.bytes().fail_at(0,
-                         "is compressed with LZ4, which is not read; decompress it: lz4 -d {} "
-                         "capture.bin",
-                         from.bytes().path());
   if (!start || !std::equal(kMagic.begin(), kMagic.end(), start->begin()))
     from.bytes().fail_at(0, "no capture of memray's: wanted it to begin with \"memray\"");
   const auto version = from.fixed<std::uint32_t>();
@@ -351,8 +345,6 @@ ConversionReport import_memray(const std::string& from, const std::string& to,
   return MemrayImporter(from, to, options).run();
 }
 
-bool is_memray(std::string_view head) noexcept {
-  return head.substr(0, kMagic.size()) == kMagic || head.substr(0, kLz4Magic.size()) == kLz4Magic;
-}
+bool is_memray(std::string_view head) noexcept { return head.substr(0, kMagic.size()) == kMagic; }
 
 }  // namespace pymemlab

@@ -1,5 +1,7 @@
 #include "tests/trace/formats/foreign.h"
 
+#include <lz4frame.h>
+
 #include "core/base/input_error.h"
 #include "tests/trace/streams.h"
 
@@ -44,6 +46,12 @@ Imported import_as(std::string_view format, std::string_view content, bool addre
   imported.events = body(content_of(scratch("foreign.txt")));
   imported.metadata = read_all(trace).metadata;
   return imported;
+}
+
+std::string lz4(const std::string& content) {
+  std::string out(LZ4F_compressFrameBound(content.size(), nullptr), '\0');
+  out.resize(LZ4F_compressFrame(out.data(), out.size(), content.data(), content.size(), nullptr));
+  return out;
 }
 
 Exported export_as(std::string_view format, std::string_view events) {

@@ -25,6 +25,9 @@ struct Exported {
 };
 [[nodiscard]] Exported export_as(std::string_view format, std::string_view events);
 
+// One LZ4 frame of `content`.
+[[nodiscard]] std::string lz4(const std::string& content);
+
 // 8-byte words, little-endian.
 [[nodiscard]] std::string words(std::initializer_list<std::uint64_t> numbers);
 

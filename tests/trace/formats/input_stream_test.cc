@@ -12,12 +12,14 @@
 
 #include "core/base/input_error.h"
 #include "core/base/random.h"
+#include "tests/trace/formats/foreign.h"
 #include "tests/trace/streams.h"
 
 namespace pymemlab {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::lz4;
 using testing::scratch;
 
 std::string deflated(const std::string& content, int window_bits) {
@@ -83,25 +85,26 @@ std::string long_content() {
 
 TEST(InputStream, GivesTheContentHoweverItIsCompressed) {
   const std::string text = long_content();
-  for (const std::string& file : {text, gzip(text), zstd(text), zip(text)}) {
+  for (const std::string& file : {text, gzip(text), zstd(text), lz4(text), zip(text)}) {
     const Content content = read(file);
     EXPECT_EQ(content.bytes, text);
     EXPECT_EQ(content.damage, std::nullopt);
   }
-  for (const std::string& file : {std::string(), gzip(""), zstd(""), zip("")}) {
+  for (const std::string& file : {std::string(), gzip(""), zstd(""), lz4(""), zip("")}) {
     EXPECT_EQ(read(file).bytes, "");
     EXPECT_EQ(read(file).damage, std::nullopt);
   }
 }
 
-TEST(InputStream, JoinsTheMembersOfGzipAndTheFramesOfZstd) {
+TEST(InputStream, JoinsTheMembersOfGzipAndTheFramesOfZstdAndLz4) {
   EXPECT_EQ(read(gzip("one ") + gzip("two")).bytes, "one two");
   EXPECT_EQ(read(zstd("one ") + zstd("two")).bytes, "one two");
+  EXPECT_EQ(read(lz4("one ") + lz4("two")).bytes, "one two");
 }
 
 TEST(InputStream, ServesWhatIsBeforeACut) {
   const std::string text = long_content();
-  for (const std::string& file : {gzip(text), zstd(text), zip(text)}) {
+  for (const std::string& file : {gzip(text), zstd(text), lz4(text), zip(text)}) {
     const Content content = read(file.substr(0, file.size() / 2));
     EXPECT_GT(content.bytes.size(), 50'000u);
     EXPECT_EQ(content.bytes, text.substr(0, content.bytes.size()));
@@ -116,6 +119,7 @@ TEST(InputStream, RefusesWhatCannotBe) {
   damaged[damaged.size() / 2 + 1] = static_cast<char>(damaged[damaged.size() / 2 + 1] ^ 0x55);
   EXPECT_THAT(refusal(damaged), HasSubstr("the gzip data is damaged near byte"));
   EXPECT_THAT(refusal("\x28\xB5\x2F\xFD then nothing of the kind"), HasSubstr("the zstd data"));
+  EXPECT_THAT(refusal("\x04\x22\x4D\x18 then nothing of the kind"), HasSubstr("the LZ4 data"));
   EXPECT_THAT(refusal(zip("x", 9)), HasSubstr("is not deflated"));
   EXPECT_THAT(refusal("PK\x03\x04 short"), HasSubstr("ends inside its first header"));
 }
