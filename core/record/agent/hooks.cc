@@ -143,10 +143,22 @@ struct Hook {
   }
 
   static void free(void* ctx, void* block) {
+    Unwritten left;
+    if (!emit_fast(head(Kind::free, kDomain, 0), block, left)) [[unlikely]]
+      return free_slow(ctx, block, left);
+    pass_free(ctx, block);
+  }
+
+ private:
+  static void pass_free(void* ctx, void* block) {
     const AllocatorRecord& inner = inner_of<kDomain, kArrival>(ctx);
-    emit(head(Kind::free, kDomain, 0), block);
     const Inside inside;
     inner.free(inner.ctx, block);
+  }
+  // Apart, so that the fast path has nothing to keep across a call of its own.
+  [[gnu::noinline]] static void free_slow(void* ctx, void* block, Unwritten left) {
+    emit_slow(left, reinterpret_cast<std::uint64_t>(block));
+    pass_free(ctx, block);
   }
 };
 

@@ -69,6 +69,7 @@ class ErrnoKept {
 // For any position, whoever's.
 void commit(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
   auto* record = reinterpret_cast<ring::Record*>(g_records + position % ring::kRingBytes);
+  fetch_ahead(record);
   store(record, (what & ~ring::kLapBit) | (position & ring::kLapBit), where);
 }
 
@@ -352,13 +353,13 @@ void commit_wide(std::uint64_t event, const void* address, const std::uint64_t* 
 
 }  // namespace
 
-void emit_slow(std::uint64_t position, std::uint64_t what, std::uint64_t where) noexcept {
-  if (g_site_of != nullptr) tell_site(what);
-  const std::uint64_t settled = take_slow(t_thread, position, 1);
+void emit_slow(Unwritten record, std::uint64_t where) noexcept {
+  if (g_site_of != nullptr) tell_site(record.what);
+  const std::uint64_t settled = take_slow(t_thread, record.position, 1);
   if (settled == 0) return;
-  commit(settled, identified(what), where | t_thread.where);
+  commit(settled, identified(record.what), where | t_thread.where);
   if (g_header->paused.load(std::memory_order_relaxed) != 0 && g_at_pause != nullptr &&
-      !is_of_raw(what)) {
+      !is_of_raw(record.what)) {
     g_at_pause();
   }
 }
