@@ -17,6 +17,7 @@
 #include <cstring>
 #include <fstream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/input_error.h"
@@ -74,27 +75,69 @@ std::uint64_t entry_point(int process) {
       process, process);
 }
 
-// The calls are made where the first breakpoint is reached and nowhere else: no signal ends a call,
-// nor does another thread that comes to a breakpoint. Of the libraries only those are looked into
-// that have the functions.
+// gdb's commands that make the calls where a thread stands now.
 //
-// They are made by hand, and not as gdb makes calls: that saves and restores all registers, which
-// gdb 13 cannot do where the processor has AMX (it does not know the vector registers' size). Where
-// a function begins, what it may overwrite is of no use to its caller any more, except for the
-// whole numbers that are its arguments, and so these registers are enough. The thread's errno is as
-// it was afterwards, too: its caller may yet look at it. What the calls need in memory lies on the
+// By hand, and not as gdb makes calls: that saves and restores all registers, which gdb 13 cannot
+// do where the processor has AMX (it does not know the vector registers' size). Where a function
+// begins, what it may overwrite is of no use to its caller any more, except for the whole numbers
+// that are its arguments, and so these registers are enough. The thread's errno is as it was
+// afterwards, too: its caller may yet look at it. What the calls need in memory lies on the
 // thread's stack, beyond the 128 bytes that the thread may be using under its end.
-std::string script_of(const DebuggerCall& call) {
+std::string calls_of(const DebuggerCall& call) {
   constexpr std::array kRegisters = {"rax", "rcx", "rdx", "rsi", "rdi", "r8",
                                      "r9",  "r10", "r11", "rsp", "rip"};
-  const std::size_t room =
-      call.library.size() + call.function.size() + call.argument.size() + 3 + 128;
   std::string save;
   std::string restore;
   for (const char* name : kRegisters) {
     save += fmt::format("set $saved_{0} = (unsigned long)${0}\n", name);
     restore += fmt::format("set ${0} = $saved_{0}\n", name);
   }
+  std::string put;
+  std::size_t offset = 0;
+  for (const auto& [name, text] : {std::pair{"library", call.library},
+                                   {"function", call.function},
+                                   {"argument", call.argument}}) {
+    const std::size_t bytes = text.size() + 1;
+    put += fmt::format("set ${0} = $texts + {1}\nset {{char[{2}]}}${0} = {3}\n", name, offset,
+                       bytes, quoted(text));
+    offset += bytes;
+  }
+  constexpr std::size_t kMayBeInUse = 128;
+  return fmt::format(R"({save}set $texts = $saved_rsp - {room}
+set $stack = ($texts & ~15) - 8
+{put}set $first = 0
+set $second = 0
+set $callee = (unsigned long)&__errno_location
+make_call
+set $errno = (unsigned long)$rax
+set $error = {{int}}$errno
+set $first = $library
+set $second = 2
+set $callee = (unsigned long)&dlopen
+make_call
+if $rax == 0
+printf "{prefix}not loaded\n"
+else
+set $first = (unsigned long)$rax
+set $second = $function
+set $callee = (unsigned long)&dlsym
+make_call
+set $first = $argument
+set $callee = (unsigned long)$rax
+make_call
+printf "{prefix}%d\n", (int)$rax
+end
+set {{int}}$errno = $error
+{restore})",
+                     fmt::arg("save", save), fmt::arg("room", kMayBeInUse + offset),
+                     fmt::arg("put", put), fmt::arg("prefix", kPrefix),
+                     fmt::arg("restore", restore));
+}
+
+// The calls are made where the first breakpoint is reached and nowhere else: no signal ends a call,
+// nor does another thread that comes to a breakpoint. Of the libraries only those are looked into
+// that have the functions.
+std::string script_of(const DebuggerCall& call) {
   std::string script = fmt::format(R"(set confirm off
 set pagination off
 set language c
@@ -102,7 +145,7 @@ set breakpoint pending off
 sharedlibrary libpython
 sharedlibrary lib(c|dl)[.-]
 set $arrived = 0
-define call
+define make_call
 set $rdi = $first
 set $rsi = $second
 set $rsp = $stack
@@ -118,56 +161,18 @@ end
                                    entry_point(call.process));
   for (const std::string& function : call.safe_at)
     script += fmt::format("tbreak {}\ncommands\nsilent\nset $arrived = 1\nend\n", function);
-  script += fmt::format(R"(handle all nostop noprint pass
+  return script + fmt::format(R"(handle all nostop noprint pass
 handle SIGURG stop nopass
-printf "{prefix}{attached}\n"
+printf "{}{}\n"
 continue
 if $arrived
 delete
 handle SIGURG nostop noprint pass
-{save}set $library = $saved_rsp - {room}
-set $function = $library + {library_bytes}
-set $argument = $function + {function_bytes}
-set $stack = ($library & ~15) - 8
-set {{char[{library_bytes}]}}$library = {library}
-set {{char[{function_bytes}]}}$function = {function}
-set {{char[{argument_bytes}]}}$argument = {argument}
-set $first = 0
-set $second = 0
-set $callee = (unsigned long)&__errno_location
-call
-set $errno = (unsigned long)$rax
-set $error = {{int}}$errno
-set $first = $library
-set $second = 2
-set $callee = (unsigned long)&dlopen
-call
-if $rax == 0
-printf "{prefix}not loaded\n"
-else
-set $first = (unsigned long)$rax
-set $second = $function
-set $callee = (unsigned long)&dlsym
-call
-set $first = $argument
-set $callee = (unsigned long)$rax
-call
-printf "{prefix}%d\n", (int)$rax
-end
-set {{int}}$errno = $error
-{restore}end
+{}end
 detach
 quit
 )",
-                        fmt::arg("prefix", kPrefix), fmt::arg("attached", kAttached),
-                        fmt::arg("save", save), fmt::arg("restore", restore),
-                        fmt::arg("room", room), fmt::arg("library", quoted(call.library)),
-                        fmt::arg("function", quoted(call.function)),
-                        fmt::arg("argument", quoted(call.argument)),
-                        fmt::arg("library_bytes", call.library.size() + 1),
-                        fmt::arg("function_bytes", call.function.size() + 1),
-                        fmt::arg("argument_bytes", call.argument.size() + 1));
-  return script;
+                              kPrefix, kAttached, calls_of(call));
 }
 
 // gdb at work, in a process group of its own: an interrupt from the terminal is not for it. Were it
