@@ -33,7 +33,7 @@ void EventEncoder::encode(EventsHead head, ChunkBuilder& chunk) {
   Bytes fields;
   put_fixed(fields, head.first_event);
   put_fixed(fields, head.allocations);
-  put_fixed(fields, static_cast<std::uint32_t>(pending_.size()));
+  put_fixed(fields, static_cast<std::uint32_t>(events_.size()));
   put_fixed(fields, static_cast<std::uint32_t>(words_.size()));
   put_fixed(fields, head.flags);
   Bytes words;
@@ -47,8 +47,8 @@ void EventEncoder::encode(EventsHead head, ChunkBuilder& chunk) {
   chunk.add(kEventsMarks, marks_);
 }
 
-std::uint64_t EventEncoder::key_of(const Pending& pending) noexcept {
-  return (std::uint64_t{pending.event.size()} << 8 | pending.event.code()) << 32 | pending.name;
+std::uint64_t EventEncoder::key_of(Event event, std::uint32_t name) noexcept {
+  return (std::uint64_t{event.size()} << 8 | event.code()) << 32 | name;
 }
 
 std::uint16_t EventEncoder::find(std::uint64_t key) noexcept {
@@ -69,13 +69,13 @@ std::uint16_t EventEncoder::find(std::uint64_t key) noexcept {
 void EventEncoder::count_phrases() {
   for (const std::uint16_t at : taken_) phrases_[at] = Phrase{.key = kEmptyKey};
   taken_.clear();
-  phrase_of_.assign(pending_.size(), kNoPhrase);
+  phrase_of_.assign(events_.size(), kNoPhrase);
   constexpr std::uint32_t kValueMask = (1u << kFormShift) - 1;
   constexpr std::uint32_t kSlotForm = static_cast<std::uint32_t>(NameForm::slot) << kFormShift;
-  for (std::size_t i = 0; i < pending_.size(); ++i) {
-    const std::uint32_t name = pending_[i].name;
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    const std::uint32_t name = event_names_[i];
     if (name >= kSlotForm || (name & kValueMask) >= kNamesCounted) continue;
-    const std::uint16_t phrase = find(key_of(pending_[i]));
+    const std::uint16_t phrase = find(key_of(events_[i], name));
     phrase_of_[i] = phrase;
     if (phrase != kNoPhrase) ++phrases_[phrase].count;
   }
@@ -94,8 +94,8 @@ void EventEncoder::make_dictionary() {
 
 void EventEncoder::add_bare_entries(Bytes& entries) {
   for (auto& forms : bare_tokens_) forms.fill(-1);
-  for (const Pending& pending : pending_)
-    bare_tokens_[pending.event.code()][pending.name >> kFormShift] = 0;
+  for (std::size_t i = 0; i < events_.size(); ++i)
+    bare_tokens_[events_[i].code()][event_names_[i] >> kFormShift] = 0;
   for (std::size_t code = 0; code < bare_tokens_.size(); ++code) {
     for (std::size_t form = 0; form < kNameForms; ++form) {
       if (bare_tokens_[code][form] < 0) continue;
@@ -138,28 +138,23 @@ void EventEncoder::emit() {
   tokens_.clear();
   sizes_.clear();
   names_.clear();
-  for (std::size_t i = 0; i < pending_.size(); ++i) {
+  for (std::size_t i = 0; i < events_.size(); ++i) {
     const std::int32_t token = phrase_of_[i] == kNoPhrase ? -1 : phrases_[phrase_of_[i]].token;
     if (token >= 0) {
       tokens_.push_back(static_cast<std::uint8_t>(token));
       continue;
     }
-    const auto [event, name] = pending_[i];
+    const Event event = events_[i];
+    const std::uint32_t name = event_names_[i];
     tokens_.push_back(static_cast<std::uint8_t>(bare_tokens_[event.code()][name >> kFormShift]));
     if (has_size(event.kind())) put_varint(sizes_, event.size());
     if (has_name(event.kind())) put_varint(names_, name & ((1u << kFormShift) - 1));
   }
 }
 
-std::vector<Event> EventEncoder::events() const {
-  std::vector<Event> events;
-  events.reserve(pending_.size());
-  for (const Pending& pending : pending_) events.push_back(pending.event);
-  return events;
-}
-
 void EventEncoder::clear() {
-  pending_.clear();
+  events_.clear();
+  event_names_.clear();
   words_.clear();
   marks_.clear();
 }

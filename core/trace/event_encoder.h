@@ -17,27 +17,24 @@ class EventEncoder {
   EventEncoder();
 
   void add(Event event, Name name) {
-    pending_.push_back({event, static_cast<std::uint32_t>(name.form) << kFormShift | name.value});
+    events_.push_back(event);
+    event_names_.push_back(static_cast<std::uint32_t>(name.form) << kFormShift | name.value);
   }
   void add_word(std::uint64_t word) { words_.push_back(word); }
   void add_mark_text(std::string_view text);
 
-  [[nodiscard]] std::size_t size() const noexcept { return pending_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
   [[nodiscard]] std::size_t mark_bytes() const noexcept { return marks_.size(); }
 
   // Adds the columns to `chunk`. `head` gives first_event, allocations and flags.
   void encode(EventsHead head, ChunkBuilder& chunk);
   // The events as a reader would see them, for the digest.
-  [[nodiscard]] std::vector<Event> events() const;
+  [[nodiscard]] const std::vector<Event>& events() const noexcept { return events_; }
   [[nodiscard]] const std::vector<std::uint64_t>& words() const noexcept { return words_; }
   void clear();
 
  private:
   static constexpr std::uint32_t kFormShift = 30;  // a zigzag difference of slots fits below
-  struct Pending {
-    Event event;
-    std::uint32_t name = 0;  // form << kFormShift | value
-  };
   // What an event says but for the slot that the reader derives. Candidates for the dictionary.
   struct Phrase {
     std::uint64_t key = 0;
@@ -46,7 +43,7 @@ class EventEncoder {
   };
   static constexpr std::uint16_t kNoPhrase = 0xFFFF;
 
-  static std::uint64_t key_of(const Pending& pending) noexcept;
+  static std::uint64_t key_of(Event event, std::uint32_t name) noexcept;
   [[nodiscard]] std::uint16_t find(std::uint64_t key) noexcept;
   void count_phrases();
   void make_dictionary();
@@ -54,7 +51,8 @@ class EventEncoder {
   void add_phrases(Bytes& entries);
   void emit();
 
-  std::vector<Pending> pending_;
+  std::vector<Event> events_;
+  std::vector<std::uint32_t> event_names_;  // of each: form << kFormShift | value
   std::vector<std::uint64_t> words_;
   Bytes marks_;
   std::vector<Phrase> phrases_;           // open addressing, a fixed power of two

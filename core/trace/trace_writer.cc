@@ -271,8 +271,7 @@ void TraceWriter::Impl::mark(std::string_view text) {
 
 void TraceWriter::Impl::flush_chunk() {
   if (encoder_.size() == 0) return;
-  const std::vector<Event> events = encoder_.events();
-  digest_.add_events(events);
+  digest_.add_events(encoder_.events());
   digest_.add_words(encoder_.words());
   encoder_.encode(
       {.first_event = first_event_, .allocations = chunk_allocations_, .flags = chunk_flags_},
@@ -284,7 +283,7 @@ void TraceWriter::Impl::flush_chunk() {
   const std::uint64_t before = offset_;
   write_chunk(kEventsTag);
   bytes_since_key_ += offset_ - before;
-  first_event_ += events.size();
+  first_event_ += encoder_.size();
   chunk_allocations_ = slots_.allocations();
   last_birth_ = slots_.allocations() - 1;
   last_slot_ = 0;
