@@ -32,16 +32,18 @@ def work():
         kept = kept[-3:] + [threading.Lock()]
         if there('more'):
             kept.append(bytearray(2220000))
-            if not more: print('made more')
+            if not more: say('made more')
             more.append(True)
         time.sleep(0.001)
+def say(line):
+    sys.stdout.write(line + '\n')  # in one piece, whoever else does
 more = []
 threads = [threading.Thread(target=work) for _ in range(int(sys.argv[1]))]
 for thread in threads: thread.start()
-print('ready')
+say('ready')
 work()
 for thread in threads: thread.join()
-print('done')
+say('done')
 )py";
 
 class RecordAttach : public RecordTest {
