@@ -123,7 +123,7 @@ void Assembler::announce_others(std::uint32_t thread) {
   }
 }
 
-void Assembler::allocate(const Call& call, EventKind kind) {
+[[gnu::flatten]] void Assembler::allocate(const Call& call, EventKind kind) {
   switch_to(call);
   if (has_gaps_) close_former(call);
   const bool failed = call.address == 0;
@@ -140,7 +140,7 @@ void Assembler::allocate(const Call& call, EventKind kind) {
   observe(call);
 }
 
-void Assembler::release(const Call& call) {
+[[gnu::flatten]] void Assembler::release(const Call& call) {
   switch_to(call);
   Operation operation = {.kind = EventKind::free, .domain = call.domain, .nested = call.nested};
   if (call.address != 0) {

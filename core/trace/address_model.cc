@@ -27,8 +27,8 @@ AddressModel::Class AddressModel::class_of(Domain domain, std::uint64_t bytes) n
   return {static_cast<std::uint8_t>(33 + index), static_cast<std::uint32_t>(granules * kGranule)};
 }
 
-std::uint8_t AddressModel::encode(Slot slot, bool moves, Class wanted, std::uint64_t address,
-                                  std::uint64_t& word) {
+[[gnu::flatten]] std::uint8_t AddressModel::encode(Slot slot, bool moves, Class wanted,
+                                                   std::uint64_t address, std::uint64_t& word) {
   const std::uint8_t token = find(slot, moves, wanted, address);
   if (token == kDifference) word = zigzag(address - recent_[wanted.index].last);
   apply(slot, moves, wanted, token, address);
@@ -49,8 +49,8 @@ std::uint8_t AddressModel::find(Slot slot, bool moves, Class wanted,
   return kDifference;
 }
 
-bool AddressModel::decode(Slot slot, bool moves, Class wanted, std::uint8_t token,
-                          std::uint64_t word, std::uint64_t& address) {
+[[gnu::flatten]] bool AddressModel::decode(Slot slot, bool moves, Class wanted, std::uint8_t token,
+                                           std::uint64_t word, std::uint64_t& address) {
   const Recent& recent = recent_[wanted.index];
   if (token < kDepth) {
     address = recent.freed(token);
