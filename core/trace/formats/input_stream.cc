@@ -87,36 +87,60 @@ class PlainDecoder final : public Decoder {
   }
 };
 
-class ZstdDecoder final : public Decoder {
+// Frames, any number of them one after the other.
+class FrameDecoder : public Decoder {
+ public:
+  std::size_t some(RawInput& raw, Room bytes) final {
+    std::size_t written = 0;
+    while (written == 0) {
+      const std::span<const std::byte> ready = raw.ready();
+      if (ready.empty() && complete()) break;
+      const Step step = decode(ready, bytes);
+      raw.take(step.taken);
+      if (step.fault != nullptr) refuse(raw, coding(), step.fault);
+      inside_frame_ = step.inside_frame;
+      written = step.written;
+      if (ready.empty()) break;
+    }
+    return written;
+  }
+  [[nodiscard]] bool complete() const noexcept final { return !inside_frame_; }
+
+ protected:
+  struct Step {
+    std::size_t taken = 0;
+    std::size_t written = 0;
+    bool inside_frame = false;
+    const char* fault = nullptr;
+  };
+  virtual Step decode(std::span<const std::byte> from, Room to) = 0;
+  [[nodiscard]] virtual std::string_view coding() const noexcept = 0;
+
+ private:
+  bool inside_frame_ = false;
+};
+
+class ZstdDecoder final : public FrameDecoder {
  public:
   ZstdDecoder() : stream_(ZSTD_createDStream()) {}
 
-  std::size_t some(RawInput& raw, Room bytes) override {
-    ZSTD_outBuffer out{bytes.data(), bytes.size(), 0};
-    while (out.pos == 0) {
-      const std::span<const std::byte> ready = raw.ready();
-      ZSTD_inBuffer in{ready.data(), ready.size(), 0};
-      const bool at_end = ready.empty();
-      if (at_end && complete()) break;
-      const std::size_t wanted = ZSTD_decompressStream(stream_.get(), &out, &in);
-      raw.take(in.pos);
-      if (ZSTD_isError(wanted) != 0) refuse(raw, "zstd", ZSTD_getErrorName(wanted));
-      inside_frame_ = wanted != 0;
-      if (at_end && out.pos == 0) break;
-    }
-    return out.pos;
-  }
-  [[nodiscard]] bool complete() const noexcept override { return !inside_frame_; }
-
  private:
+  Step decode(std::span<const std::byte> from, Room to) override {
+    ZSTD_outBuffer out{to.data(), to.size(), 0};
+    ZSTD_inBuffer in{from.data(), from.size(), 0};
+    const std::size_t wanted = ZSTD_decompressStream(stream_.get(), &out, &in);
+    return {in.pos, out.pos, wanted != 0,
+            ZSTD_isError(wanted) != 0 ? ZSTD_getErrorName(wanted) : nullptr};
+  }
+  [[nodiscard]] std::string_view coding() const noexcept override { return "zstd"; }
+
   struct Free {
     void operator()(ZSTD_DStream* stream) const noexcept { ZSTD_freeDStream(stream); }
   };
   std::unique_ptr<ZSTD_DStream, Free> stream_;
-  bool inside_frame_ = false;
 };
 
-class Lz4Decoder final : public Decoder {
+class Lz4Decoder final : public FrameDecoder {
  public:
   Lz4Decoder() {
     LZ4F_dctx* context = nullptr;
@@ -125,31 +149,21 @@ class Lz4Decoder final : public Decoder {
     context_.reset(context);
   }
 
-  std::size_t some(RawInput& raw, Room bytes) override {
-    std::size_t written = 0;
-    while (written == 0) {
-      const std::span<const std::byte> ready = raw.ready();
-      const bool at_end = ready.empty();
-      if (at_end && complete()) break;
-      written = bytes.size();
-      std::size_t taken = ready.size();
-      const std::size_t wanted =
-          LZ4F_decompress(context_.get(), bytes.data(), &written, ready.data(), &taken, nullptr);
-      raw.take(taken);
-      if (LZ4F_isError(wanted) != 0) refuse(raw, "LZ4", LZ4F_getErrorName(wanted));
-      inside_frame_ = wanted != 0;
-      if (at_end && written == 0) break;
-    }
-    return written;
-  }
-  [[nodiscard]] bool complete() const noexcept override { return !inside_frame_; }
-
  private:
+  Step decode(std::span<const std::byte> from, Room to) override {
+    std::size_t taken = from.size();
+    std::size_t written = to.size();
+    const std::size_t wanted =
+        LZ4F_decompress(context_.get(), to.data(), &written, from.data(), &taken, nullptr);
+    return {taken, written, wanted != 0,
+            LZ4F_isError(wanted) != 0 ? LZ4F_getErrorName(wanted) : nullptr};
+  }
+  [[nodiscard]] std::string_view coding() const noexcept override { return "LZ4"; }
+
   struct Free {
     void operator()(LZ4F_dctx* context) const noexcept { LZ4F_freeDecompressionContext(context); }
   };
   std::unique_ptr<LZ4F_dctx, Free> context_;
-  bool inside_frame_ = false;
 };
 
 // gzip, or the bare data of a zip archive's file.
