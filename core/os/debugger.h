@@ -18,9 +18,9 @@ struct DebuggerCall {
 };
 
 // What the function returned. The process is stopped for the while, and runs on afterwards, with
-// the library in it. Throws InputError, the process as it was, when there is no
-// gdb, the kernel does not allow it, no thread came by in time, or the library could not be loaded.
-// Threads: one at a time.
+// the library in it. Throws InputError, the process as it was, when there is no gdb, the kernel
+// does not allow it, no thread came by in time, or the library could not be loaded. Threads: one at
+// a time.
 [[nodiscard]] int call_with_debugger(const DebuggerCall& call);
 
 }  // namespace pymemlab

@@ -42,8 +42,9 @@ struct Thread {
 extern constinit thread_local Thread t_thread __attribute__((tls_model("initial-exec")));
 extern constinit std::byte* g_records;
 
-// By the time that the writer gets there, the cache has the line to write to, which the collector's
-// had or memory, and no write waits for it. Beyond the mapping it does nothing.
+// Brings the line that will be written so many records from here into this processor's cache. It is
+// in the collector's, or in memory, and a store that waits for it holds up all the program's stores
+// behind it. Beyond the mapping it does nothing.
 inline void fetch_ahead(const ring::Record* record) noexcept {
   constexpr std::size_t kRecordsAhead = 32;
   __builtin_prefetch(record + kRecordsAhead, 1);
